@@ -1,0 +1,71 @@
+//! Every limit of Trailbook, in one table. Each is tested at n and at n + 1.
+//!
+//! Sizes are bytes, lengths are Unicode scalar values, unless the name says otherwise.
+
+/// One event as the client sent it, in bytes of JSON.
+pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// Events in one write.
+pub const BATCH_EVENTS_MAX: usize = 5_000;
+/// The body of one write, both as it arrives and after decompression.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Objects and arrays inside each other in `meta` and in `changes.before` and `changes.after`, the outermost counted.
+pub const META_DEPTH_MAX: usize = 16;
+/// Objects and arrays inside each other in any JSON that is read: an array of events, an event, `changes`, a value.
+pub const JSON_DEPTH_MAX: usize = META_DEPTH_MAX + 3;
+/// The length of a key in `meta` and `changes`.
+pub const KEY_CHARS_MAX: usize = 128;
+/// Targets of one event.
+pub const TARGETS_MAX: usize = 32;
+/// Parties that an actor acts for.
+pub const ON_BEHALF_OF_MAX: usize = 32;
+/// Groups of one actor.
+pub const GROUPS_MAX: usize = 1_000;
+/// Errors that one refused write names; the count of all is given beside them.
+pub const REPORTED_ERRORS_MAX: usize = 100;
+/// An `Idempotency-Key` header, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// A token, in bytes; its least length is [`TOKEN_CHARS_MIN`].
+pub const TOKEN_BYTES_MAX: usize = 1_024;
+/// The least length of a token, as in Backstage.
+pub const TOKEN_CHARS_MIN: usize = 8;
+/// The name of a token, an organization or a rule.
+pub const NAME_CHARS_MAX: usize = 128;
+
+/// Exclusion rules, and redaction rules, of one server.
+pub const RULES_MAX: usize = 256;
+/// A pattern of an exclusion or redaction rule, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// The compiled form of a redaction pattern, in bytes.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
+
+/// The request line's path and query, in bytes.
+pub const URL_BYTES_MAX: usize = 16 * 1024;
+/// Conditions of one query.
+pub const CONDITIONS_MAX: usize = 32;
+/// Values of one condition.
+pub const CONDITION_VALUES_MAX: usize = 100;
+/// Events on one page of the native API.
+pub const PAGE_EVENTS_MAX: u64 = 1_000;
+/// Events on one page of the Portal's API.
+pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
+/// Events that one page query may hold while it orders them (offset and limit together).
+pub const PAGE_REACH_MAX: u64 = 10_000_000;
+
+/// Requests in work at once; one more waits for a place.
+pub const REQUESTS_IN_WORK_MAX: usize = 1_024;
+/// Seconds that a client may take to send a request's body.
+pub const BODY_SECONDS_MAX: u64 = 60;
+/// Seconds that a query may take.
+pub const QUERY_SECONDS_MAX: u64 = 30;
+/// Seconds that a graceful stop waits for requests in work.
+pub const DRAIN_SECONDS_MAX: u64 = 20;
+
+/// Writes that wait for the journal's writer; one more is answered 503.
+pub const APPENDS_WAITING_MAX: usize = 1_024;
+/// Events that wait for the journal's writer.
+pub const EVENTS_WAITING_MAX: usize = 100_000;
+/// Events that one commit takes, unless a single write has more.
+pub const COMMIT_EVENTS_MAX: usize = 10_000;
+/// Bytes of one frame after decompression: a whole batch with its ids, salts and hashes, canonical numbers written out.
+pub const FRAME_BYTES_MAX: usize = 128 * 1024 * 1024;

@@ -1,0 +1,102 @@
+//! The seal: the salted commitment to an event that its log's Merkle tree is made of.
+//!
+//! ```text
+//! inner = SHA-256("trailbook/event/v1\0" ‖ salt(16) ‖ canonical)
+//! entry = 0x01 ‖ SHA-256("trailbook/entry/v1\0" ‖ u64 recorded_ms, big-endian ‖ inner)
+//! ```
+//!
+//! `inner` is made before the event has a place in its log, so nothing is hashed under a lock; `entry` once its time of
+//! recording is known. The salt keeps entries from being guessed from likely events, and lets content be erased later
+//! while every proof stays valid.
+
+use ring::digest::{Context, SHA256};
+
+use crate::canonical::{self, Canonical};
+use crate::exclude::Admitted;
+use crate::field::Span;
+use crate::time::Timestamp;
+use uuid::Uuid;
+
+/// The length of a salt, in bytes.
+pub const SALT_BYTES: usize = 16;
+/// The length of an entry, in bytes.
+pub const ENTRY_BYTES: usize = 33;
+
+const INNER_DOMAIN: &[u8] = b"trailbook/event/v1\0";
+const ENTRY_DOMAIN: &[u8] = b"trailbook/entry/v1\0";
+
+/// An event that can be appended to a log: its canonical bytes with the commitment to them. Only [`seal`] makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sealed {
+    id: Uuid,
+    occurred_at: Timestamp,
+    canonical: Canonical,
+    salt: [u8; SALT_BYTES],
+    inner: [u8; 32],
+}
+
+/// Seals an event under a fresh random salt.
+pub fn seal(event: &Admitted<'_>, salt: [u8; SALT_BYTES]) -> Sealed {
+    let event = event.event();
+    let canonical = canonical::write(event);
+    let inner = inner(&salt, &canonical.bytes);
+    Sealed { id: event.id, occurred_at: event.occurred_at, canonical, salt, inner }
+}
+
+impl Sealed {
+    /// The event's id.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// When it happened.
+    pub fn occurred_at(&self) -> Timestamp {
+        self.occurred_at
+    }
+
+    /// The canonical bytes.
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical.bytes
+    }
+
+    /// Where the fields lie in the canonical bytes.
+    pub fn spans(&self) -> &[Span] {
+        &self.canonical.spans
+    }
+
+    /// The salt.
+    pub fn salt(&self) -> &[u8; SALT_BYTES] {
+        &self.salt
+    }
+
+    /// The commitment to salt and canonical bytes.
+    pub fn inner(&self) -> &[u8; 32] {
+        &self.inner
+    }
+}
+
+/// The commitment to an event's content.
+pub fn inner(salt: &[u8; SALT_BYTES], canonical: &[u8]) -> [u8; 32] {
+    hash(&[INNER_DOMAIN, salt, canonical])
+}
+
+/// The entry of an event in its log: what the Merkle leaf is the hash of.
+pub fn entry(recorded_ms: u64, inner: &[u8; 32]) -> [u8; ENTRY_BYTES] {
+    let mut entry = [1; ENTRY_BYTES];
+    let (_, hashed) = entry.split_at_mut(1);
+    hashed.copy_from_slice(&hash(&[ENTRY_DOMAIN, &recorded_ms.to_be_bytes(), inner]));
+    entry
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! A point in time as an event carries it: UTC, with 3, 6 or 9 digits after the second.
+
+use std::fmt;
+
+/// A point in time in UTC that remembers how many digits its second has.
+///
+/// Ordered by time first, so `12:00:00.000Z` and `12:00:00.000000Z` differ only when all else is equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    at: jiff::Timestamp,
+    digits: u8,
+}
+
+/// Why a text is not a time that is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// The text is not an RFC 3339 date and time.
+    #[error("must be a date and time as RFC 3339 writes them, such as 2026-01-15T12:00:00.000Z")]
+    Malformed,
+    /// The time has no zone.
+    #[error("must end in Z or an offset such as +01:00")]
+    NoZone,
+    /// More than nine digits after the second.
+    #[error("must have at most nine digits after the second")]
+    TooFine,
+}
+
+impl Timestamp {
+    /// Reads an RFC 3339 date and time. One to three digits after the second are kept as 3, up to six as 6, up to nine
+    /// as 9.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let bytes = text.as_bytes();
+        let shape = |at: usize, b: u8| bytes.get(at) == Some(&b);
+        if !(text.is_ascii() && shape(4, b'-') && shape(7, b'-') && matches!(bytes.get(10), Some(b'T' | b't' | b' '))) {
+            return Err(TimeError::Malformed);
+        }
+        if !(shape(13, b':') && shape(16, b':')) {
+            return Err(TimeError::Malformed);
+        }
+        let after_second = text.get(19..).ok_or(TimeError::Malformed)?;
+        if !after_second.contains(['Z', 'z', '+', '-']) {
+            return Err(TimeError::NoZone);
+        }
+        if after_second.contains('[') {
+            return Err(TimeError::Malformed);
+        }
+        let fraction =
+            after_second.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+        let digits = match fraction {
+            0..=3 => 3,
+            4..=6 => 6,
+            7..=9 => 9,
+            _ => return Err(TimeError::TooFine),
+        };
+        let at = text.parse().map_err(|_| TimeError::Malformed)?;
+        Ok(Self { at, digits })
+    }
+
+    /// The time so many milliseconds after 1970-01-01T00:00:00Z, with 3 digits. Times that no calendar has are cut to
+    /// the nearest that it has.
+    pub fn from_millis(millis: i64) -> Self {
+        let nearest = if millis < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        Self { at: jiff::Timestamp::from_millisecond(millis).unwrap_or(nearest), digits: 3 }
+    }
+
+    /// The time so many nanoseconds after 1970-01-01T00:00:00Z, with 9 digits.
+    pub fn from_nanos(nanos: i64) -> Self {
+        let at = jiff::Timestamp::from_nanosecond(i128::from(nanos));
+        Self { at: at.unwrap_or(jiff::Timestamp::UNIX_EPOCH), digits: 9 }
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z; times beyond the years 1677 and 2262 are cut to the range of `i64`.
+    pub fn nanos(&self) -> i64 {
+        let nanos = self.at.as_nanosecond();
+        i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, rounded toward the past.
+    pub fn millis(&self) -> i64 {
+        self.nanos().div_euclid(1_000_000)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.digits {
+            3 => write!(f, "{:.3}", self.at),
+            6 => write!(f, "{:.6}", self.at),
+            _ => write!(f, "{:.9}", self.at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TimeError, Timestamp};
+
+    fn shown(text: &str) -> Result<String, TimeError> {
+        Timestamp::parse(text).map(|t| t.to_string())
+    }
+
+    #[test]
+    fn digits_are_kept_as_three_six_or_nine() {
+        assert_eq!(shown("2026-01-15T12:00:00Z").unwrap(), "2026-01-15T12:00:00.000Z");
+        assert_eq!(shown("2026-01-15T12:00:00.5Z").unwrap(), "2026-01-15T12:00:00.500Z");
+        assert_eq!(shown("2026-01-15T12:00:00.1234Z").unwrap(), "2026-01-15T12:00:00.123400Z");
+        assert_eq!(shown("2026-01-15T12:00:00.123456789Z").unwrap(), "2026-01-15T12:00:00.123456789Z");
+    }
+
+    #[test]
+    fn offsets_become_utc() {
+        assert_eq!(shown("2026-01-15T12:00:00+01:00").unwrap(), "2026-01-15T11:00:00.000Z");
+        assert_eq!(shown("9999-12-31T23:59:59Z").unwrap(), "9999-12-31T23:59:59.000Z");
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_refused() {
+        assert_eq!(shown("2026-01-15T12:00:00"), Err(TimeError::NoZone));
+        assert_eq!(shown("2026-01-15T12:00:00.1234567891Z"), Err(TimeError::TooFine));
+        for text in
+            ["", "yesterday", "2026-02-30T12:00:00Z", "2026-01-15", "2026-01-15T25:00:00Z", "é026-01-15T12:00:00Z"]
+        {
+            assert_eq!(shown(text), Err(TimeError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn nanoseconds_beyond_their_range_are_cut() {
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59Z").unwrap().nanos(), i64::MAX);
+        assert_eq!(Timestamp::parse("0001-01-01T00:00:00Z").unwrap().nanos(), i64::MIN);
+    }
+}
