@@ -68,7 +68,6 @@ struct Rule {
 
 /// What the rules say of an event.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made and taken apart once an event; a box would cost an allocation")]
 pub enum Decision<'a, 'r> {
     /// It is to be recorded.
     Admitted(Admitted<'a>),

@@ -3,10 +3,7 @@
 use crate::model::ContextKey;
 
 /// A field that a condition can name, or a text that words are taken from.
-///
-/// The numbers are in memory only; nothing stored uses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum Field {
     /// `action`
     Action,

@@ -63,9 +63,13 @@ pub const DRAIN_SECONDS_MAX: u64 = 20;
 
 /// Writes that wait for the journal's writer; one more is answered 503.
 pub const APPENDS_WAITING_MAX: usize = 1_024;
-/// Events that wait for the journal's writer.
-pub const EVENTS_WAITING_MAX: usize = 100_000;
-/// Events that one commit takes, unless a single write has more.
+/// Bytes of canonical events that wait for the journal's writer, in KiB; more is answered 503.
+pub const APPENDS_WAITING_KIB_MAX: u32 = 64 * 1024;
+/// Events that one commit gathers before it starts; a single write may have fewer, never more.
 pub const COMMIT_EVENTS_MAX: usize = 10_000;
-/// Bytes of one frame after decompression: a whole batch with its ids, salts and hashes, canonical numbers written out.
-pub const FRAME_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// The text of one frame after decompression, in bytes: what a commit gathers, with room for numbers written out.
+pub const FRAME_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// What is held in memory of events that no segment holds yet, in bytes; above, writes are answered 503.
+pub const RECENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Rows that one statement looks up or inserts.
+pub const ROWS_PER_STATEMENT_MAX: usize = 500;

@@ -6,6 +6,7 @@
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
+use crate::canonical;
 use crate::json::Value;
 use crate::limits::{NAME_CHARS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, RULES_MAX};
 use crate::model::{ContextKey, Event, Text};
@@ -139,11 +140,7 @@ impl Rules {
         }
         match value {
             Value::String(text) => self.replace_patterns(text),
-            Value::Number(number) => {
-                if let Some((_, marker)) = self.patterns.iter().find(|(regex, _)| regex.is_match(number)) {
-                    *value = Value::String(Text::Owned(marker.clone()));
-                }
-            }
+            Value::Number(_) => self.number(value),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(path, item)),
             Value::Object(members) => {
                 for (key, value) in members {
@@ -156,20 +153,65 @@ impl Rules {
         }
     }
 
-    fn marker_of<S: AsRef<str>>(&self, path: &[S]) -> Option<&str> {
-        let same = |rule: &[String]| {
-            rule.len() == path.len() && rule.iter().zip(path).all(|(want, have)| want == "*" || want == have.as_ref())
-        };
-        self.paths.iter().find(|(rule, _)| same(rule)).map(|(_, marker)| marker.as_str())
+    /// A number is looked at as it will be stored, whatever form the client gave it: `4111e12` is `4111000000000000`.
+    fn number(&self, value: &mut Value<'_>) {
+        if self.patterns.is_empty() {
+            return;
+        }
+        let mut digits = Vec::new();
+        canonical::write_value(value, &mut digits);
+        let digits = String::from_utf8_lossy(&digits);
+        if let Some((_, marker)) = self.patterns.iter().find(|(regex, _)| regex.is_match(&digits)) {
+            *value = Value::String(Text::Owned(marker.clone()));
+        }
     }
 
+    fn marker_of<S: AsRef<str>>(&self, path: &[S]) -> Option<&str> {
+        self.paths.iter().find(|(rule, _)| names(rule, path)).map(|(_, marker)| marker.as_str())
+    }
+
+    /// Replaces every stretch that a pattern matches. All patterns see the text as it was sent, never a marker; where
+    /// matches meet or overlap they become one stretch, with the marker of the rule that finds its beginning.
     fn replace_patterns(&self, text: &mut Text<'_>) {
-        for (regex, marker) in &self.patterns {
-            if regex.is_match(text) {
-                *text = Text::Owned(regex.replace_all(text, regex::NoExpand(marker)).into_owned());
+        let mut found: Vec<(usize, usize, usize)> = Vec::new();
+        for (rule, (regex, _)) in self.patterns.iter().enumerate() {
+            found.extend(regex.find_iter(text).map(|m| (m.start(), rule, m.end())));
+        }
+        if found.is_empty() {
+            return;
+        }
+        found.sort_unstable();
+        let mut out = String::with_capacity(text.len());
+        let mut at = None;
+        for (start, rule, end) in found.into_iter().filter(|(start, _, end)| start < end) {
+            if at.is_none_or(|at| start > at) {
+                out.push_str(text.get(at.unwrap_or_default()..start).unwrap_or_default());
+                out.push_str(self.patterns.get(rule).map_or("", |(_, marker)| marker));
+            }
+            at = at.max(Some(end));
+        }
+        out.push_str(text.get(at.unwrap_or_default()..).unwrap_or_default());
+        *text = Text::Owned(out);
+    }
+}
+
+/// Whether a rule's path names this place. A key with dots in it is named by as many segments, or by one `*`.
+fn names<S: AsRef<str>>(mut rule: &[String], path: &[S]) -> bool {
+    for key in path {
+        let key = key.as_ref();
+        let Some((first, rest)) = rule.split_first() else { return false };
+        if first == "*" || first == key {
+            rule = rest;
+            continue;
+        }
+        for part in key.split('.') {
+            match rule.split_first() {
+                Some((want, rest)) if want == part => rule = rest,
+                _ => return false,
             }
         }
     }
+    rule.is_empty()
 }
 
 /// Paths that name one text of the event. Below `meta` and `changes` any path will do.

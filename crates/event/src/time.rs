@@ -27,7 +27,7 @@ pub enum TimeError {
 
 impl Timestamp {
     /// Reads an RFC 3339 date and time. One to three digits after the second are kept as 3, up to six as 6, up to nine
-    /// as 9.
+    /// as 9. What lies after the last time that there is, in the last hours of the year 9999, is cut to it.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         let bytes = text.as_bytes();
         let shape = |at: usize, b: u8| bytes.get(at) == Some(&b);
@@ -41,7 +41,7 @@ impl Timestamp {
         if !after_second.contains(['Z', 'z', '+', '-']) {
             return Err(TimeError::NoZone);
         }
-        if after_second.contains('[') {
+        if after_second.contains(['[', ',']) {
             return Err(TimeError::Malformed);
         }
         let fraction =
@@ -52,7 +52,7 @@ impl Timestamp {
             7..=9 => 9,
             _ => return Err(TimeError::TooFine),
         };
-        let at = text.parse().map_err(|_| TimeError::Malformed)?;
+        let at = text.parse().ok().or_else(|| after_the_last(text)).ok_or(TimeError::Malformed)?;
         Ok(Self { at, digits })
     }
 
@@ -79,6 +79,13 @@ impl Timestamp {
     pub fn millis(&self) -> i64 {
         self.nanos().div_euclid(1_000_000)
     }
+}
+
+/// The last time that there is, for a text that is right but for lying after it: `jiff` ends on 9999-12-30T22:00:00Z, so
+/// that every offset can be added, and `9999-12-31T23:59:59Z` is what many write for "no end".
+fn after_the_last(text: &str) -> Option<jiff::Timestamp> {
+    let rest = text.strip_prefix("9999-12-3")?;
+    format!("9998-12-3{rest}").parse::<jiff::Timestamp>().ok().map(|_| jiff::Timestamp::MAX)
 }
 
 impl fmt::Display for Timestamp {
@@ -110,16 +117,39 @@ mod tests {
     #[test]
     fn offsets_become_utc() {
         assert_eq!(shown("2026-01-15T12:00:00+01:00").unwrap(), "2026-01-15T11:00:00.000Z");
-        assert_eq!(shown("9999-12-31T23:59:59Z").unwrap(), "9999-12-31T23:59:59.000Z");
+        assert_eq!(shown("2026-01-15t12:00:00z").unwrap(), "2026-01-15T12:00:00.000Z");
+        assert_eq!(shown("2024-02-29 23:59:60Z").unwrap(), "2024-02-29T23:59:59.000Z", "a leap second is its second");
+    }
+
+    #[test]
+    fn the_last_hours_of_the_year_9999_are_cut() {
+        let last = "9999-12-30T22:00:00.999Z";
+        assert_eq!(shown("9999-12-30T22:00:00Z").unwrap(), "9999-12-30T22:00:00.000Z");
+        for text in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z"] {
+            assert_eq!(shown(text).unwrap(), last, "{text}");
+        }
+        for text in ["9999-12-32T00:00:00Z", "9999-12-31T24:00:00Z", "9999-12-31T23:59:59.Z"] {
+            assert_eq!(shown(text), Err(TimeError::Malformed), "{text}");
+        }
     }
 
     #[test]
     fn what_is_not_a_time_is_refused() {
         assert_eq!(shown("2026-01-15T12:00:00"), Err(TimeError::NoZone));
         assert_eq!(shown("2026-01-15T12:00:00.1234567891Z"), Err(TimeError::TooFine));
-        for text in
-            ["", "yesterday", "2026-02-30T12:00:00Z", "2026-01-15", "2026-01-15T25:00:00Z", "é026-01-15T12:00:00Z"]
-        {
+        let malformed = [
+            "",
+            "yesterday",
+            "2026-02-30T12:00:00Z",
+            "2026-01-15",
+            "2026-01-15T25:00:00Z",
+            "é026-01-15T12:00:00Z",
+            "2026-01-15T12:00:00,123456789Z",
+            "2026-01-15T12:00:00Z[UTC]",
+            "2026-01-15T12:00Z",
+            "-02026-01-15T12:00:00Z",
+        ];
+        for text in malformed {
             assert_eq!(shown(text), Err(TimeError::Malformed), "{text}");
         }
     }

@@ -7,7 +7,9 @@
 //! Two keys are ours: `id` and `timestamp`, which a sender may add so that a line can be sent twice and keeps its time.
 //! What the model has no field for goes into `meta`, but for `level`, `service` and `stack`.
 
-use crate::error::{Error, push_segment};
+use std::collections::BTreeSet;
+
+use crate::error::Error;
 use crate::json::{Object, Value};
 use crate::model::{Actor, ActorType, Context, ContextKey, Event, Failure, Outcome, Severity, Text};
 use crate::time::Timestamp;
@@ -221,27 +223,24 @@ fn after_prefix<'a>(message: Text<'a>, plugin: &str, event_id: &str) -> Option<T
 
 /// The error class that a stack begins with: `NotFoundError: …` gives `NotFoundError`.
 fn class_of(stack: &str) -> Option<&str> {
-    let end = stack.find([':', '\n']).unwrap_or(stack.len());
-    let class = stack.get(..end)?;
+    let line = stack.lines().next()?;
+    let class = line.split_once(": ").map_or(line, |(class, _)| class);
     let is_identifier = class.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && class.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.'));
     is_identifier.then_some(class)
 }
 
 /// Puts what the model has no field for into `meta`, under its own key unless the meta has it.
-fn keep_rest<'a>(meta: &mut Object<'a>, rest: Object<'a>) -> Result<(), Error> {
-    for (key, mut value) in rest {
-        if meta.iter().any(|(k, _)| *k == key) {
-            continue;
-        }
-        let mut pointer = String::new();
-        push_segment(&mut pointer, &key);
-        check_free(&mut value, &pointer, Inexact::AsText)?;
-        meta.push((key, value));
+fn keep_rest<'a>(meta: &mut Object<'a>, mut rest: Object<'a>) -> Result<(), Error> {
+    if rest.is_empty() {
+        return Ok(());
     }
-    let mut whole = Value::Object(std::mem::take(meta));
-    check_free(&mut whole, "/meta", Inexact::AsText)?;
-    *meta = object(whole, "/meta")?;
+    let taken: BTreeSet<&str> = meta.iter().map(|(key, _)| key.as_ref()).collect();
+    rest.retain(|(key, _)| !taken.contains(key.as_ref()));
+    // In the line they lie as deep as they will in the meta.
+    let mut rest = Value::Object(rest);
+    check_free(&mut rest, "", Inexact::AsText)?;
+    meta.append(&mut object(rest, "")?);
     Ok(())
 }
 

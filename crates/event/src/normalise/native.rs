@@ -185,12 +185,12 @@ fn group<'a>(members: Object<'a>, pointer: &str) -> Result<Group<'a>, Error> {
 fn on_behalf_of<'a>(members: Object<'a>, pointer: &str) -> Result<OnBehalfOf<'a>, Error> {
     let (mut kind, mut id, mut name) = (None, None, None);
     for (key, value) in members {
-        let pointer = format!("{pointer}/{key}");
+        let own = format!("{pointer}/{key}");
         match key.as_ref() {
-            "type" => kind = Some(one_of(value, &pointer, ActorType::ALL, ActorType::name)?),
-            "id" => id = Some(text(value, &pointer)?),
-            "name" => name = Some(text(value, &pointer)?),
-            _ => return Err(Error::at(pointer, "is not a field of the model")),
+            "type" => kind = Some(one_of(value, &own, ActorType::ALL, ActorType::name)?),
+            "id" => id = Some(text(value, &own)?),
+            "name" => name = Some(text(value, &own)?),
+            _ => return Err(unknown(pointer, &key)),
         }
     }
     let required = |field: &str| Error::at(format!("{pointer}/{field}"), "is required");
@@ -234,7 +234,11 @@ fn changes(value: Value<'_>) -> Result<Option<Changes<'_>>, Error> {
             "after" => &mut changes.after,
             _ => return Err(unknown("/changes", &key)),
         };
-        check_free(&mut value, &format!("/changes/{key}"), Inexact::Refuse)?;
+        let pointer = format!("/changes/{key}");
+        if value == Value::Null {
+            return Err(Error::at(pointer, "must not be null; leave the field out"));
+        }
+        check_free(&mut value, &pointer, Inexact::Refuse)?;
         *slot = Some(value);
     }
     Ok(Some(changes).filter(|c| c.before.is_some() || c.after.is_some()))

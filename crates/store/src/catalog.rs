@@ -1,0 +1,265 @@
+//! The catalog: the SQL database, SQLite by default or PostgreSQL, behind one set of queries.
+//!
+//! SQLite runs in WAL mode with `synchronous = FULL`, so a COMMIT that returned is on the disk. PostgreSQL is trusted to
+//! do the same with its defaults (`fsync = on`, `synchronous_commit = on`), which is checked at the start.
+//!
+//! On a crash: both databases roll back what was not committed when they are opened again.
+
+mod schema;
+
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
+
+use crate::{Clock, Error};
+
+/// Connections of one server: the writer's, one for readers of the journal at start, some for credentials.
+const CONNECTIONS_MAX: u32 = 5;
+/// How long a connection or a lock is waited for.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The SQL database of a server.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pool: AnyPool,
+    kind: Kind,
+    clock: Clock,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Catalog {
+    /// Opens the catalog of a data folder, or the PostgreSQL database at `url`, and brings its schema up to date. Works
+    /// beside a running server.
+    pub async fn open(data_dir: &Path, url: Option<&str>, clock: Clock) -> Result<Self, Error> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let (kind, url) = match url {
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                (Kind::Postgres, url.to_owned())
+            }
+            Some(_) => return Err(Error::Open("the catalog must be a postgres:// URL".to_owned())),
+            None => (Kind::Sqlite, sqlite_url(data_dir)?),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(WAIT)
+            .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
+            .connect(&url)
+            .await
+            .map_err(|e| Error::Open(format!("the catalog cannot be opened: {e}")))?;
+        let catalog = Self { pool, kind, clock };
+        catalog.check_durable().await?;
+        catalog.migrate().await?;
+        Ok(catalog)
+    }
+
+    pub(crate) fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Begins a transaction that writes. SQLite takes its one write lock at once, so it cannot fail half-way for want of
+    /// it.
+    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+        let doing = Error::catalog("beginning a transaction");
+        let mut connection = self.pool.acquire().await.map_err(&doing)?;
+        let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        connection.execute(begin).await.map_err(&doing)?;
+        Ok(Transaction { connection: Some(connection), clock: self.clock.clone() })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.pool.execute("SELECT 1").await.map(drop).map_err(Error::catalog("asking whether it is there"))
+    }
+
+    /// After an unclean stop, moves what the write-ahead log holds into the database file before anything is served, so
+    /// that nothing is trusted which only the page cache holds.
+    pub(crate) async fn settle(&self) -> Result<(), Error> {
+        if self.is_postgres() {
+            return Ok(());
+        }
+        let row = self
+            .pool
+            .fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+            .await
+            .map_err(Error::catalog("settling its write-ahead log"))?;
+        let busy: i64 = row.try_get(0).map_err(Error::catalog("settling its write-ahead log"))?;
+        if busy != 0 {
+            return Err(Error::Open("the catalog's write-ahead log is in use by another process".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn check_durable(&self) -> Result<(), Error> {
+        if !self.is_postgres() {
+            return Ok(());
+        }
+        let sql = "SELECT name, setting FROM pg_settings \
+                   WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'";
+        let off = self.pool.fetch_optional(sql).await.map_err(Error::catalog("reading its settings"))?;
+        match off {
+            None => Ok(()),
+            Some(row) => {
+                let name: String = row.try_get(0).map_err(Error::catalog("reading its settings"))?;
+                Err(Error::Open(format!("the catalog's PostgreSQL has {name} = off, so a commit is not durable")))
+            }
+        }
+    }
+
+    async fn migrate(&self) -> Result<(), Error> {
+        let doing = Error::catalog("making its schema");
+        let (blob, without_rowid) =
+            if self.is_postgres() { ("BYTEA", "") } else { ("BLOB", "WITHOUT ROWID") };
+        let mut tx = self.begin().await?;
+        if self.is_postgres() {
+            // Two processes may open an empty database at once.
+            tx.connection().execute("SELECT pg_advisory_xact_lock(7161)").await.map_err(&doing)?;
+        }
+        tx.connection().execute(schema::VERSION_TABLE).await.map_err(&doing)?;
+        let row = tx.connection().fetch_optional("SELECT version FROM schema_version WHERE id = 1").await;
+        let version: i64 = match row.map_err(&doing)? {
+            Some(row) => row.try_get(0).map_err(&doing)?,
+            None => 0,
+        };
+        let applied = usize::try_from(version).unwrap_or(usize::MAX);
+        if applied > schema::STEPS.len() {
+            return Err(Error::Open(format!("the catalog was made by a newer trailbook (its schema is {version})")));
+        }
+        for step in schema::STEPS.iter().skip(applied) {
+            for sql in *step {
+                let sql = sql.replace("{blob}", blob).replace("{without_rowid}", without_rowid);
+                tx.connection().execute(AssertSqlSafe(sql)).await.map_err(&doing)?;
+            }
+        }
+        if applied == 0 {
+            tx.create_organization(crate::DEFAULT_ORGANIZATION).await?;
+        }
+        sqlx::query(
+            "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = $1",
+        )
+        .bind(schema::STEPS.len() as i64)
+        .execute(tx.connection())
+        .await
+        .map_err(&doing)?;
+        tx.commit().await
+    }
+}
+
+/// An open transaction. Dropped without a commit, it closes its connection, which rolls back.
+pub(crate) struct Transaction {
+    connection: Option<PoolConnection<Any>>,
+    clock: Clock,
+}
+
+impl Transaction {
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        self.connection.as_mut().expect("the connection is taken by commit and drop alone, which take self")
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Commits. On an error it is not known whether the database holds the transaction.
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        let result = self.connection().execute("COMMIT").await;
+        if result.is_ok() {
+            // Back to the pool, clean.
+            drop(self.connection.take());
+        }
+        result.map(drop).map_err(Error::catalog("committing"))
+    }
+
+    /// Gives the transaction up and keeps the connection.
+    pub(crate) async fn rollback(mut self) {
+        if self.connection().execute("ROLLBACK").await.is_ok() {
+            drop(self.connection.take());
+        }
+    }
+
+    /// A number that no row of the table had or will have.
+    pub(crate) async fn next_id(&mut self, table: &'static str) -> Result<i64, Error> {
+        sqlx::query_scalar(
+            "INSERT INTO counters (name, value) VALUES ($1, 1) \
+             ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value",
+        )
+        .bind(table)
+        .fetch_one(self.connection())
+        .await
+        .map_err(Error::catalog("taking a number"))
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // Not returned to the pool: its transaction is still open.
+            drop(connection.detach());
+        }
+    }
+}
+
+async fn prepare(connection: &mut AnyConnection, kind: Kind) -> Result<(), sqlx::Error> {
+    if kind == Kind::Sqlite {
+        for pragma in [
+            "PRAGMA busy_timeout = 10000",
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+            // A larger log between checkpoints: fewer rewrites of the same pages.
+            "PRAGMA wal_autocheckpoint = 4000",
+            "PRAGMA cache_size = -65536",
+        ] {
+            connection.execute(pragma).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the data folder if need be, readable by its owner alone.
+pub(crate) fn make_data_dir(data_dir: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(data_dir)
+}
+
+/// The catalog's file of a data folder as a URL.
+fn sqlite_url(data_dir: &Path) -> Result<String, Error> {
+    let shown = data_dir.display();
+    let failed = |e: std::io::Error| Error::Open(format!("the data folder {shown} cannot be made: {e}"));
+    make_data_dir(data_dir).map_err(failed)?;
+    let path = data_dir.join("catalog.sqlite");
+    let path = std::path::absolute(path).map_err(failed)?;
+    let path = path.to_str().ok_or_else(|| Error::Open(format!("the path {shown} is not UTF-8")))?;
+    let mut url = String::from("sqlite://");
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url)
+}

@@ -1,0 +1,50 @@
+//! The catalog's tables, as numbered steps that are applied once each, in order.
+//!
+//! One text serves both databases; `{blob}` and `{without_rowid}` stand for what they name differently.
+
+/// The steps. A step that was released is never changed: what comes later is a new one.
+pub(super) const STEPS: &[&[&str]] = &[&[
+    "CREATE TABLE organizations (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ms BIGINT NOT NULL)",
+    // log_id is random and public; id is ours and short.
+    "CREATE TABLE logs (
+        id BIGINT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        log_id {blob} NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        next_sequence BIGINT NOT NULL,
+        last_recorded_ms BIGINT NOT NULL,
+        created_ms BIGINT NOT NULL)",
+    "CREATE TABLE frames (
+        log BIGINT NOT NULL REFERENCES logs (id),
+        first_sequence BIGINT NOT NULL,
+        events BIGINT NOT NULL,
+        recorded_ms BIGINT NOT NULL,
+        payload {blob} NOT NULL,
+        PRIMARY KEY (log, first_sequence))",
+    "CREATE TABLE idempotency (
+        organization BIGINT NOT NULL,
+        credential BIGINT NOT NULL,
+        key {blob} NOT NULL,
+        fingerprint {blob} NOT NULL,
+        answer {blob} NOT NULL,
+        recorded_ms BIGINT NOT NULL,
+        PRIMARY KEY (organization, credential, key)) {without_rowid}",
+    "CREATE INDEX idempotency_by_time ON idempotency (recorded_ms)",
+    // restrictions is JSON or null: null means that the scopes alone count.
+    "CREATE TABLE credentials (
+        id BIGINT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        name TEXT NOT NULL,
+        token_hash {blob},
+        scopes TEXT NOT NULL,
+        restrictions TEXT,
+        origin TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        revoked_ms BIGINT)",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+    "INSERT INTO counters (name, value) VALUES ('credentials_version', 1)",
+]];
+
+/// Where the number of applied steps is kept. Made before the steps.
+pub(super) const VERSION_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)";

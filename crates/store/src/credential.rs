@@ -1,0 +1,230 @@
+//! Credentials: tokens, what they may do, and for which organization.
+//!
+//! A token's value is shown once, when it is made; the catalog holds its SHA-256. A credential is found by that hash and
+//! compared in constant time.
+
+mod entries;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use subtle::ConstantTimeEq;
+use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_CHARS_MIN};
+
+use crate::organization::check_name;
+use crate::{Catalog, Error, Organization};
+
+pub use entries::{Entry, NewEntry, Origin};
+
+/// The entry that every organization starts with, without a value, as the Portal has it.
+pub const PORTAL_ENTRY: &str = "audit-log-api-access";
+/// The Portal's plugin that a restricted token must name to read the audit log.
+pub const PORTAL_PLUGIN: &str = "audit-log";
+/// The Portal's permission to read the audit log.
+pub const PORTAL_PERMISSION: &str = "audit.log.read";
+
+/// A credential's number. It is never given to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CredentialId(pub(crate) i64);
+
+/// What a token may do through the native API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// Send events.
+    #[serde(rename = "events.write")]
+    EventsWrite,
+    /// Search and read events.
+    #[serde(rename = "events.read")]
+    EventsRead,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 2] = [Scope::EventsWrite, Scope::EventsRead];
+
+    /// Its name, as configuration and commands have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::EventsWrite => "events.write",
+            Scope::EventsRead => "events.read",
+        }
+    }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// One entry of Backstage's `accessRestrictions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restriction {
+    /// The plugin whose endpoints may be used.
+    pub plugin: String,
+    /// The permissions that are granted; all of the plugin's where absent.
+    pub permissions: Option<Vec<String>>,
+    /// The `action` attributes of the permissions that are granted; all where absent.
+    pub actions: Option<Vec<String>>,
+}
+
+/// What a credential grants: scopes, or restrictions, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grant {
+    /// Scopes of the native API.
+    pub scopes: Vec<Scope>,
+    /// Plugins and permissions of the Portal's API.
+    pub restrictions: Vec<Restriction>,
+}
+
+impl Grant {
+    /// What the Portal's own entry grants: reading its audit log API, nothing else.
+    pub fn portal() -> Self {
+        let restriction = Restriction {
+            plugin: PORTAL_PLUGIN.to_owned(),
+            permissions: Some(vec![PORTAL_PERMISSION.to_owned()]),
+            actions: None,
+        };
+        Self { scopes: Vec::new(), restrictions: vec![restriction] }
+    }
+}
+
+/// Who a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    id: CredentialId,
+    organization: Organization,
+    name: String,
+    grant: Grant,
+}
+
+impl Credential {
+    /// Its number.
+    pub fn id(&self) -> CredentialId {
+        self.id
+    }
+
+    /// The organization that it acts for.
+    pub fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it grants.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// Whether it has a scope.
+    pub fn has_scope(&self, scope: Scope) -> bool {
+        self.grant.scopes.contains(&scope)
+    }
+}
+
+/// All credentials that have a value, as they were at one version of the catalog.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    by_hash: HashMap<[u8; 32], Arc<Credential>>,
+    version: i64,
+}
+
+impl Credentials {
+    /// The credential of a token.
+    pub fn find(&self, token: &str) -> Option<Arc<Credential>> {
+        let hash = hash_token(token);
+        // The map compares hashes, of which a client can choose none; the comparison that decides is constant-time.
+        let (found, credential) = self.by_hash.get_key_value(&hash)?;
+        bool::from(found.ct_eq(&hash)).then(|| Arc::clone(credential))
+    }
+
+    /// The version of the catalog's credentials that they are of.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Catalog {
+    /// A number that grows with every change of a credential.
+    pub async fn credentials_version(&self) -> Result<i64, Error> {
+        sqlx::query_scalar("SELECT value FROM counters WHERE name = 'credentials_version'")
+            .fetch_one(self.pool())
+            .await
+            .map_err(Error::catalog("reading the version of its credentials"))
+    }
+
+    /// All credentials that have a value.
+    pub async fn credentials(&self) -> Result<Credentials, Error> {
+        let doing = Error::catalog("reading credentials");
+        let version = self.credentials_version().await?;
+        let organizations = self.organizations().await?;
+        let rows = sqlx::query(
+            "SELECT id, organization, name, token_hash, scopes, restrictions FROM credentials \
+             WHERE revoked_ms IS NULL AND token_hash IS NOT NULL",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(&doing)?;
+        let mut by_hash = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let organization: i64 = row.try_get(1).map_err(&doing)?;
+            let Some(organization) = organizations.iter().find(|o| o.id == organization) else { continue };
+            let hash: Vec<u8> = row.try_get(3).map_err(&doing)?;
+            let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
+            let grant = read_grant(&row, 4)?;
+            let id = CredentialId(row.try_get(0).map_err(&doing)?);
+            let name = row.try_get(2).map_err(&doing)?;
+            by_hash.insert(hash, Arc::new(Credential { id, organization: organization.clone(), name, grant }));
+        }
+        Ok(Credentials { by_hash, version })
+    }
+}
+
+/// Refuses tokens that Backstage refuses, in its words, and those above our limit.
+pub fn check_token(token: &str) -> Result<(), String> {
+    if token.is_empty() || token.chars().any(char::is_whitespace) {
+        return Err("Illegal token, must be a set of non-space characters".to_owned());
+    }
+    if token.chars().count() < TOKEN_CHARS_MIN {
+        return Err("Illegal token, must be at least 8 characters length".to_owned());
+    }
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(format!("Illegal token, must be at most {TOKEN_BYTES_MAX} bytes"));
+    }
+    if !token.is_ascii() || token.chars().any(|c| c.is_ascii_control()) {
+        return Err("Illegal token, must be ASCII characters that a header can carry".to_owned());
+    }
+    Ok(())
+}
+
+/// A new token: 256 random bits, in the 43 characters of URL-safe base64.
+pub fn new_token() -> Result<String, Error> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = [0; 43];
+    getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
+    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 64)).copied().map_or('A', char::from);
+    Ok(format!("tb_{}", random.iter().map(letter).collect::<String>()))
+}
+
+fn hash_token(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+/// Reads a grant from the columns `scopes` and `restrictions`.
+fn read_grant(row: &sqlx::any::AnyRow, column: usize) -> Result<Grant, Error> {
+    let doing = Error::catalog("reading a credential");
+    let damaged = |e: serde_json::Error| Error::Damaged { what: "a credential".to_owned(), reason: e.to_string() };
+    let scopes: String = row.try_get(column).map_err(&doing)?;
+    let restrictions: Option<String> = row.try_get(column + 1).map_err(&doing)?;
+    Ok(Grant {
+        scopes: serde_json::from_str(&scopes).map_err(damaged)?,
+        restrictions: restrictions.as_deref().map(serde_json::from_str).transpose().map_err(damaged)?.unwrap_or_default(),
+    })
+}

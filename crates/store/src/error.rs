@@ -1,0 +1,64 @@
+//! The one error of this crate.
+//!
+//! Two classes matter to callers: a request that is *refused* (the store goes on), and a store that is *poisoned* (the
+//! process must stop, because what the database holds is no longer known).
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too much waits for the journal's writer. Try again.
+    #[error("too many writes are waiting")]
+    Busy,
+    /// Memory for recent events is used up. Try again when they have been moved on.
+    #[error("the memory for recent events is full ({bytes} bytes)")]
+    Full {
+        /// What they take.
+        bytes: u64,
+    },
+    /// The store is closing.
+    #[error("the server is stopping")]
+    Closing,
+    /// The idempotency key, or an event's id, was used before with other content.
+    #[error("{what} was used before with other content")]
+    Reused {
+        /// `the idempotency key`, or `the id …`.
+        what: String,
+        /// Which of the events, where it is an id.
+        item: Option<usize>,
+    },
+    /// A write with the same idempotency key is still in work. Try again.
+    #[error("a write with the same idempotency key is still in work")]
+    InWork,
+    /// A name is taken, unknown, or not allowed.
+    #[error("{0}")]
+    Name(String),
+    /// The database failed, and nothing was changed.
+    #[error("the catalog failed while {doing}: {source}")]
+    Catalog {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// What was read is not what was written.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// Which thing.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store could not be opened.
+    #[error("{0}")]
+    Open(String),
+    /// A commit failed in a way that leaves open what the database holds. The process must stop.
+    #[error("a commit failed and its outcome is not known; the server stops")]
+    Poisoned,
+}
+
+impl Error {
+    /// Turns a database error into one of ours, with what was being done.
+    pub(crate) fn catalog(doing: &'static str) -> impl Fn(sqlx::Error) -> Self {
+        move |source| Error::Catalog { doing, source }
+    }
+}

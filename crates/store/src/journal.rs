@@ -1,0 +1,351 @@
+//! The journal: durable, ordered, written by one task that gathers what waits and commits it together.
+//!
+//! ```text
+//! append ─► queue ─► writer: BEGIN, heads, idempotency, frames, COMMIT (fsync) ─► recent ─► answer
+//! ```
+//!
+//! Group commit makes the cost one fsync a commit, not one an event. An answer is given only after COMMIT returned and
+//! the events can be found.
+//!
+//! On a crash: events whose COMMIT returned are in the database; those whose COMMIT did not return are there whole or
+//! not at all, and their clients, who got no answer, may send them again with the same keys or ids.
+
+mod commit;
+mod frame;
+mod idempotency;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX};
+use trailbook_event::{Sealed, Uuid};
+
+use crate::recent::Recent;
+use crate::{Catalog, CredentialId, Error, Organization};
+
+pub use idempotency::{Fingerprint, KeyHash};
+
+/// A write: events of one organization that are recorded together or not at all.
+#[derive(Debug)]
+pub struct Append {
+    /// Whose log.
+    pub organization: Organization,
+    /// Who sends them: keys and ids are remembered for each credential by itself.
+    pub credential: CredentialId,
+    /// The events, in order.
+    pub items: Vec<Item>,
+    /// What is remembered for the write as a whole, if its client gave it a key.
+    pub remember: Option<Remember>,
+}
+
+/// One event of a write.
+#[derive(Debug)]
+pub struct Item {
+    /// The event.
+    pub sealed: Sealed,
+    /// What it was made from, if its client chose its id: then the id is remembered.
+    pub client_id: Option<Fingerprint>,
+}
+
+/// A write's idempotency key and what a repetition is answered with.
+#[derive(Debug, Clone)]
+pub struct Remember {
+    /// The key.
+    pub key: KeyHash,
+    /// The write's content.
+    pub fingerprint: Fingerprint,
+    /// What the caller needs to answer again, beside the sequences.
+    pub shape: Vec<u8>,
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The sequence of each item, in order.
+    pub sequences: Vec<u64>,
+    /// Of how many items this write itself is the record; the others were recorded before.
+    pub recorded: u64,
+    /// If the whole write had been done before: the shape that was remembered then.
+    pub replayed: Option<Vec<u8>>,
+}
+
+/// What the writer has done since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Commits {
+    /// Transactions that were committed.
+    pub count: u64,
+    /// Events in them.
+    pub events: u64,
+    /// The time that they took, in microseconds.
+    pub micros: u64,
+}
+
+/// The way in, and the task behind it.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    room: Arc<Semaphore>,
+    recent: Arc<Recent>,
+    in_work: Arc<Mutex<HashSet<(CredentialId, KeyHash)>>>,
+    writer: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    state: Arc<State>,
+}
+
+/// What the writer tells.
+#[derive(Debug)]
+struct State {
+    is_poisoned: watch::Sender<bool>,
+    is_closing: AtomicBool,
+    commits: AtomicU64,
+    events: AtomicU64,
+    micros: AtomicU64,
+}
+
+/// A write in the queue.
+#[derive(Debug)]
+struct Waiting {
+    append: Append,
+    answer: oneshot::Sender<Result<Appended, Error>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Journal {
+    pub(crate) fn start(catalog: Catalog, recent: Arc<Recent>, idempotency_window_ms: i64) -> Self {
+        let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
+        let state = Arc::new(State {
+            is_poisoned: watch::Sender::new(false),
+            is_closing: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            micros: AtomicU64::new(0),
+        });
+        let writer = Writer {
+            catalog,
+            recent: Arc::clone(&recent),
+            state: Arc::clone(&state),
+            idempotency_window_ms,
+        };
+        Self {
+            queue: Mutex::new(Some(queue)),
+            room: Arc::new(Semaphore::new(APPENDS_WAITING_KIB_MAX as usize)),
+            recent,
+            in_work: Arc::default(),
+            writer: tokio::sync::Mutex::new(Some(tokio::spawn(writer.run(waiting)))),
+            state,
+        }
+    }
+
+    /// Appends events and returns when they are durable and can be found.
+    ///
+    /// If the caller goes away before that, the write goes on.
+    pub(crate) async fn append(&self, append: Append) -> Result<Appended, Error> {
+        if *self.state.is_poisoned.borrow() {
+            return Err(Error::Poisoned);
+        }
+        let (_, bytes) = self.recent.size();
+        if bytes > RECENT_BYTES_MAX {
+            return Err(Error::Full { bytes });
+        }
+        let _mark = match &append.remember {
+            Some(remember) => Some(InWork::mark(&self.in_work, (append.credential, remember.key))?),
+            None => None,
+        };
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closing)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size_kib(&append)).map_err(|_| Error::Busy)?;
+        let (answer, answered) = oneshot::channel();
+        queue.try_send(Waiting { append, answer, _room: room }).map_err(|_| Error::Busy)?;
+        drop(queue);
+        answered.await.unwrap_or(Err(Error::Poisoned))
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    pub(crate) fn commits(&self) -> Commits {
+        Commits {
+            count: self.state.commits.load(Ordering::Relaxed),
+            events: self.state.events.load(Ordering::Relaxed),
+            micros: self.state.micros.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) async fn poisoned(&self) {
+        let mut is_poisoned = self.state.is_poisoned.subscribe();
+        // The sender lives as long as this journal, so waiting cannot fail.
+        let _ = is_poisoned.wait_for(|is| *is).await;
+    }
+
+    /// Takes nothing more, and returns when what was taken is answered.
+    pub(crate) async fn close(&self) {
+        self.state.is_closing.store(true, Ordering::Relaxed);
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(writer) = self.writer.lock().await.take() {
+            // An error here is the writer's panic, which was logged when it happened.
+            let _ = writer.await;
+        }
+    }
+}
+
+/// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption.
+pub(crate) async fn load(catalog: &Catalog, recent: &Recent) -> Result<(), Error> {
+    for organization in catalog.organizations().await? {
+        loop {
+            let next = recent.next_sequence(organization.log);
+            let found = commit::frames_from(catalog, organization.log, next).await?;
+            let is_last = found.len() < commit::FRAMES_PER_READ;
+            for stored in found {
+                let what = || format!("the frame of log {} at sequence {}", organization.log, stored.first_sequence);
+                if stored.first_sequence != recent.next_sequence(organization.log) {
+                    return Err(Error::Damaged { what: what(), reason: "the frame before it is missing".to_owned() });
+                }
+                let frame = frame::decode(&stored.payload)
+                    .map_err(|reason| Error::Damaged { what: what(), reason })?
+                    .place(stored.first_sequence, stored.recorded_ms);
+                if frame.rows().count() as u64 != stored.events {
+                    return Err(Error::Damaged { what: what(), reason: "its count of events is wrong".to_owned() });
+                }
+                recent.add(organization.log, frame);
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The task that commits.
+struct Writer {
+    catalog: Catalog,
+    recent: Arc<Recent>,
+    state: Arc<State>,
+    idempotency_window_ms: i64,
+}
+
+impl Writer {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut prune = tokio::time::interval(PRUNE_EVERY);
+        prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = waiting.recv() => first,
+                _ = prune.tick() => {
+                    if let Err(error) = idempotency::prune(&self.catalog, self.idempotency_window_ms).await {
+                        tracing::warn!(%error, "old idempotency keys could not be removed");
+                    }
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
+            let group = gather(first, &mut waiting);
+            if !self.commit(group).await {
+                waiting.close();
+                while let Some(refused) = waiting.recv().await {
+                    let _ = refused.answer.send(Err(Error::Poisoned));
+                }
+                return;
+            }
+        }
+    }
+
+    /// Commits a group and answers its writes. False when the store is poisoned.
+    async fn commit(&self, group: Vec<Waiting>) -> bool {
+        let (appends, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.append, (w.answer, w._room))).unzip();
+        let started = tokio::time::Instant::now();
+        let outcome = commit::commit(&self.catalog, appends, self.idempotency_window_ms).await;
+        let (results, is_sound) = match outcome {
+            Ok(committed) => {
+                let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.state.micros.fetch_add(micros, Ordering::Relaxed);
+                self.state.commits.fetch_add(1, Ordering::Relaxed);
+                for (log, frame) in committed.frames {
+                    self.state.events.fetch_add(frame.rows().count() as u64, Ordering::Relaxed);
+                    self.recent.add(log, frame);
+                }
+                (committed.results, true)
+            }
+            Err(failure) => {
+                tracing::error!(error = %failure.error, unknown = failure.is_unknown, "a commit failed");
+                let is_sound = !failure.is_unknown || self.recover().await;
+                if !is_sound {
+                    self.state.is_poisoned.send_replace(true);
+                }
+                let results = answers.iter().map(|_| Err(failure.answer())).collect();
+                (results, is_sound)
+            }
+        };
+        for ((answer, _room), result) in answers.into_iter().zip(results) {
+            // The client may have gone.
+            let _ = answer.send(result);
+        }
+        is_sound
+    }
+
+    /// After a COMMIT whose outcome is not known. A SQLite file is not to be trusted any more: a failed fsync is never
+    /// retried. PostgreSQL is another process that decides by itself, so what it holds is read.
+    async fn recover(&self) -> bool {
+        if !self.catalog.is_postgres() {
+            return false;
+        }
+        for _ in 0..RECOVERY_TRIES {
+            match load(&self.catalog, &self.recent).await {
+                Ok(()) => return true,
+                Err(error) => tracing::warn!(%error, "the catalog does not answer"),
+            }
+            tokio::time::sleep(RECOVERY_PAUSE).await;
+        }
+        false
+    }
+}
+
+const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const RECOVERY_TRIES: u32 = 30;
+const RECOVERY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Takes what waits already, up to a commit's size.
+fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+    let mut events = first.append.items.len();
+    let mut group = vec![first];
+    while events < COMMIT_EVENTS_MAX
+        && let Ok(next) = waiting.try_recv()
+    {
+        events += next.append.items.len();
+        group.push(next);
+    }
+    group
+}
+
+fn size_kib(append: &Append) -> u32 {
+    let bytes: usize = append.items.iter().map(|item| item.sealed.canonical().len()).sum();
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(APPENDS_WAITING_KIB_MAX)
+}
+
+/// Marks a key as in work for as long as it lives.
+struct InWork {
+    all: Arc<Mutex<HashSet<(CredentialId, KeyHash)>>>,
+    key: (CredentialId, KeyHash),
+}
+
+impl InWork {
+    fn mark(all: &Arc<Mutex<HashSet<(CredentialId, KeyHash)>>>, key: (CredentialId, KeyHash)) -> Result<Self, Error> {
+        let is_new = all.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        if is_new { Ok(Self { all: Arc::clone(all), key }) } else { Err(Error::InWork) }
+    }
+}
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// What an error says of an id.
+fn reused_id(id: Uuid, item: usize) -> Error {
+    Error::Reused { what: format!("the id {id}"), item: Some(item) }
+}

@@ -1,0 +1,113 @@
+//! Organizations: the tenants. Each has one open log.
+
+use sqlx::Row as _;
+
+use crate::{Catalog, Error};
+use trailbook_event::limits::NAME_CHARS_MAX;
+
+/// The organization that every catalog starts with.
+pub const DEFAULT_ORGANIZATION: &str = "default";
+
+/// The tenant that a request acts for.
+///
+/// It comes out of the catalog, with a credential or by an operator's command; nothing that a request says can make one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Organization {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    /// The open log.
+    pub(crate) log: i64,
+}
+
+impl Organization {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Catalog {
+    /// The organization of this name, with whether it was made by this call. The caller is an operator at the machine.
+    pub async fn organization_or_new(&self, name: &str) -> Result<(Organization, bool), Error> {
+        check_name("organization", name)?;
+        let mut tx = self.begin().await?;
+        let found = tx.organization(name).await?;
+        let (organization, is_new) = match found {
+            Some(organization) => (organization, false),
+            None => (tx.create_organization(name).await?, true),
+        };
+        tx.commit().await?;
+        Ok((organization, is_new))
+    }
+
+    /// Every organization.
+    pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {
+        let rows = sqlx::query(SELECT)
+            .fetch_all(self.pool())
+            .await
+            .map_err(Error::catalog("reading organizations"))?;
+        rows.iter().map(read).collect()
+    }
+}
+
+impl crate::catalog::Transaction {
+    pub(crate) async fn organization(&mut self, name: &str) -> Result<Option<Organization>, Error> {
+        let rows = sqlx::query(SELECT)
+            .fetch_all(self.connection())
+            .await
+            .map_err(Error::catalog("reading organizations"))?;
+        let all: Vec<Organization> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(all.into_iter().find(|organization| organization.name == name))
+    }
+
+    pub(crate) async fn create_organization(&mut self, name: &str) -> Result<Organization, Error> {
+        let doing = Error::catalog("creating an organization");
+        let now_ms = self.now_ms();
+        let id = self.next_id("organizations").await?;
+        let log = self.next_id("logs").await?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
+        sqlx::query("INSERT INTO organizations (id, name, created_ms) VALUES ($1, $2, $3)")
+            .bind(id)
+            .bind(name)
+            .bind(now_ms)
+            .execute(self.connection())
+            .await
+            .map_err(&doing)?;
+        sqlx::query(
+            "INSERT INTO logs (id, organization, log_id, state, next_sequence, last_recorded_ms, created_ms) \
+             VALUES ($1, $2, $3, 'open', 0, 0, $4)",
+        )
+        .bind(log)
+        .bind(id)
+        .bind(random.to_vec())
+        .bind(now_ms)
+        .execute(self.connection())
+        .await
+        .map_err(&doing)?;
+        self.create_portal_entry(id).await?;
+        Ok(Organization { id, name: name.to_owned(), log })
+    }
+}
+
+const SELECT: &str = "SELECT o.id, o.name, l.id FROM organizations o JOIN logs l ON l.organization = o.id \
+                      WHERE l.state = 'open' ORDER BY o.id";
+
+fn read(row: &sqlx::any::AnyRow) -> Result<Organization, Error> {
+    let doing = Error::catalog("reading an organization");
+    Ok(Organization {
+        id: row.try_get(0).map_err(&doing)?,
+        name: row.try_get(1).map_err(&doing)?,
+        log: row.try_get(2).map_err(&doing)?,
+    })
+}
+
+/// Refuses names that could not be typed or shown.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    let length = name.chars().count();
+    if length == 0 || length > NAME_CHARS_MAX || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let rule = format!("must have 1 to {NAME_CHARS_MAX} characters, none of them white space");
+        return Err(Error::Name(format!("the name of the {what} {rule}")));
+    }
+    Ok(())
+}
