@@ -2,8 +2,8 @@
 //!
 //! Beyond the RFC it refuses what would make a record ambiguous: duplicate keys, lone surrogates, and nesting deeper
 //! than [`JSON_DEPTH_MAX`]. It borrows from its input, keeps numbers as they were written, and gives a JSON Pointer and
-//! a byte offset with every error. Any bytes give a value or an error; it allocates no more than a small multiple of its
-//! input.
+//! a byte offset with every error. Any bytes give a value or an error. What it allocates is linear in its input, but up to
+//! forty times as much (`[[0],[0],…]`), so a caller limits the text, and reads the events of a large one by one.
 
 use std::borrow::Cow;
 
@@ -75,7 +75,12 @@ pub fn parse_prefix(bytes: &[u8]) -> Result<(Value<'_>, usize), Error> {
         offset: e.valid_up_to(),
         reason: "the text is not UTF-8".to_owned(),
     })?;
-    let mut reader = Reader { text, bytes, at: 0, depth: 0 };
+    parse_prefix_str(text)
+}
+
+/// The same for text that is known to be UTF-8, so that a long one is not looked through for every value in it.
+pub fn parse_prefix_str(text: &str) -> Result<(Value<'_>, usize), Error> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0 };
     let value = reader.value()?;
     Ok((value, reader.at))
 }

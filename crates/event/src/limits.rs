@@ -52,10 +52,18 @@ pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
 /// Events that one page query may hold while it orders them (offset and limit together).
 pub const PAGE_REACH_MAX: u64 = 10_000_000;
 
-/// Requests in work at once; one more waits for a place.
-pub const REQUESTS_IN_WORK_MAX: usize = 1_024;
+/// Connections at once; one more waits to be accepted.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Seconds that a client may take to send a request's head.
+pub const HEAD_SECONDS_MAX: u64 = 30;
 /// Seconds that a client may take to send a request's body.
 pub const BODY_SECONDS_MAX: u64 = 60;
+/// Memory for the bodies of all requests in work, in KiB; a request that does not fit waits.
+pub const BODIES_KIB_MAX: u32 = 256 * 1024;
+/// The window of a zstd body, as a power of two: what its decoder may take.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Queries that run at once; one more waits.
+pub const QUERIES_RUNNING_MAX: usize = 16;
 /// Seconds that a query may take.
 pub const QUERY_SECONDS_MAX: u64 = 30;
 /// Seconds that a graceful stop waits for requests in work.

@@ -1,1 +1,17 @@
-//! x
+//! The query: what is asked of an organization's events, and the executor that answers it from what the store holds.
+//!
+//! A dialect turns a foreign request into a [`Query`] and an [`Answer`] into the foreign shape. An answer is the same as
+//! a naive scan over the same events would give, wherever they lie.
+
+pub mod exec;
+pub mod fields;
+pub mod params;
+
+mod cursor;
+mod error;
+mod model;
+
+pub use cursor::Cursor;
+pub use error::Error;
+pub use exec::{Answer, Cancel, Found, run};
+pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start};

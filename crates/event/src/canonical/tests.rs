@@ -109,26 +109,74 @@ fn only_what_must_be_escaped_is_escaped() {
     assert_eq!(canonical(short), short);
     assert_eq!(canonical(r#""\u0008\u0009\u000a\u000C\u000D\u0022\u005C""#), short);
     assert_eq!(canonical(r#""\u0000\u0001\u000b\u000E\u001F""#), r#""\u0000\u0001\u000b\u000e\u001f""#);
-    assert_eq!(canonical(r#""\/\u0020\u007f\u0080\u2028\u2029\ufeff\ud83d\ude00""#), "\"/ \u{7f}\u{80}\u{2028}\u{2029}\u{feff}😀\"");
+    assert_eq!(
+        canonical(r#""\/\u0020\u007f\u0080\u2028\u2029\ufeff\ud83d\ude00""#),
+        "\"/ \u{7f}\u{80}\u{2028}\u{2029}\u{feff}😀\""
+    );
 }
 
 #[test]
 fn a_number_is_exact_when_its_double_is_the_same_number() {
     let exact = [
-        "0", "-0", "0.0", "-0.0e5", "0e999999999999999999999", "1", "-1", "1.0", "1.50", "0.1", "0.10", "1e-1", "10E-2",
-        "1e21", "1e+21", "1E21", "1000000000000000000000", "100000000000000000000", "9007199254740992",
-        "9007199254740994", "-9007199254740992", "999999999999999", "1e22", "1e23", "5e-324", "-5e-324", "0.5e-323",
-        "1.7976931348623157e308", "1.7976931348623157e+308", "4.35", "0.000001", "1e-7", "123456789.125", "1e308",
-        "0.000000000000000000000000001", "10000000000e-10",
+        "0",
+        "-0",
+        "0.0",
+        "-0.0e5",
+        "0e999999999999999999999",
+        "1",
+        "-1",
+        "1.0",
+        "1.50",
+        "0.1",
+        "0.10",
+        "1e-1",
+        "10E-2",
+        "1e21",
+        "1e+21",
+        "1E21",
+        "1000000000000000000000",
+        "100000000000000000000",
+        "9007199254740992",
+        "9007199254740994",
+        "-9007199254740992",
+        "999999999999999",
+        "1e22",
+        "1e23",
+        "5e-324",
+        "-5e-324",
+        "0.5e-323",
+        "1.7976931348623157e308",
+        "1.7976931348623157e+308",
+        "4.35",
+        "0.000001",
+        "1e-7",
+        "123456789.125",
+        "1e308",
+        "0.000000000000000000000000001",
+        "10000000000e-10",
     ];
     for text in exact {
         assert!(is_exact_number(text), "{text}");
     }
     let inexact = [
-        "9007199254740993", "-9007199254740993", "9007199254740992.5", "0.1000000000000000000001", "1e400", "-1e400",
-        "1e-400", "1e309", "1e999999999999999999999", "1e-999999999999999999999", "3e-324", "4.9e-324",
-        "100000000000000000001", "123456789012345678901234567890", "0.30000000000000004441", "1.7976931348623158e308",
-        "3.14159265358979323846", "333333333.33333329",
+        "9007199254740993",
+        "-9007199254740993",
+        "9007199254740992.5",
+        "0.1000000000000000000001",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "1e309",
+        "1e999999999999999999999",
+        "1e-999999999999999999999",
+        "3e-324",
+        "4.9e-324",
+        "100000000000000000001",
+        "123456789012345678901234567890",
+        "0.30000000000000004441",
+        "1.7976931348623158e308",
+        "3.14159265358979323846",
+        "333333333.33333329",
     ];
     for text in inexact {
         assert!(!is_exact_number(text), "{text}");
@@ -286,7 +334,8 @@ fn what_is_absent_is_not_written() {
 
 #[test]
 fn a_scalar_is_found_by_its_path() {
-    let meta = canonical(r#"{"a":{"b":[{"c":1}],"c":"x,}\"y","d":{}},"b":-1.5,"n":null,"q\"\\":true,"z":false,"ab":"e"}"#);
+    let meta =
+        canonical(r#"{"a":{"b":[{"c":1}],"c":"x,}\"y","d":{}},"b":-1.5,"n":null,"q\"\\":true,"z":false,"ab":"e"}"#);
     let find = |path: &[&str]| {
         let path: Vec<_> = path.iter().map(|segment| escaped(segment)).collect();
         scalar_at(meta.as_bytes(), &path).map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
@@ -348,13 +397,14 @@ fn kind() -> impl Strategy<Value = ActorType> {
 
 fn actor() -> impl Strategy<Value = Actor<'static>> {
     let maybe = || prop::option::of(text());
-    let group = (maybe(), maybe()).prop_filter_map("empty group", |(id, name)| {
-        (id.is_some() || name.is_some()).then_some(Group { id, name })
-    });
-    (kind(), maybe(), maybe(), maybe(), prop::collection::vec(group, 0..3)).prop_map(|(kind, id, name, email, groups)| {
-        let id = if kind == ActorType::Anonymous { id } else { id.or(Some("id".into())) };
-        Actor { kind, id, name, email, groups }
-    })
+    let group = (maybe(), maybe())
+        .prop_filter_map("empty group", |(id, name)| (id.is_some() || name.is_some()).then_some(Group { id, name }));
+    (kind(), maybe(), maybe(), maybe(), prop::collection::vec(group, 0..3)).prop_map(
+        |(kind, id, name, email, groups)| {
+            let id = if kind == ActorType::Anonymous { id } else { id.or(Some("id".into())) };
+            Actor { kind, id, name, email, groups }
+        },
+    )
 }
 
 fn context() -> impl Strategy<Value = Context<'static>> {
@@ -401,8 +451,22 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         let changes = Some(changes).filter(|c| c.before.is_some() || c.after.is_some());
         let id = Uuid::from_u128(id);
         Event {
-            id, occurred_at, source, action, action_type, query_type, severity, outcome, error, actor, on_behalf_of,
-            targets, context, changes, message, meta,
+            id,
+            occurred_at,
+            source,
+            action,
+            action_type,
+            query_type,
+            severity,
+            outcome,
+            error,
+            actor,
+            on_behalf_of,
+            targets,
+            context,
+            changes,
+            message,
+            meta,
         }
     })
 }

@@ -119,9 +119,8 @@ fn an_absent_actor_has_the_empty_id() {
 
 #[test]
 fn the_first_rule_that_matches_decides() {
-    let rules = rules(
-        r#"[{"name":"none","actorId":"x"},{"name":"first","eventId":"a*"},{"name":"second","eventId":"ab"}]"#,
-    );
+    let rules =
+        rules(r#"[{"name":"none","actorId":"x"},{"name":"first","eventId":"a*"},{"name":"second","eventId":"ab"}]"#);
     assert_eq!(excluded(&rules, Some("y"), "ab").as_deref(), Some("first"));
     assert_eq!(excluded(&rules, Some("x"), "ab").as_deref(), Some("none"));
 }
@@ -194,7 +193,10 @@ fn a_name_has_a_limit_in_characters() {
     assert!(named("é".repeat(NAME_CHARS_MAX + 1)).is_err());
     assert!(named(String::new()).is_err());
     let long = "p".repeat(NAME_CHARS_MAX + 1);
-    assert!(Rules::new(&configs(&format!(r#"[{{"eventId":"{long}"}}]"#))).is_ok(), "a name made of patterns may be long");
+    assert!(
+        Rules::new(&configs(&format!(r#"[{{"eventId":"{long}"}}]"#))).is_ok(),
+        "a name made of patterns may be long"
+    );
 }
 
 #[test]

@@ -14,8 +14,7 @@ const FULL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../test
 /// `2026-01-15T12:00:00.123400Z`, then print it with `Object.keys(v).sort()` and `JSON.stringify` for keys and scalars,
 /// which is how RFC 8785 defines the form. Python's `json`, with keys sorted by `encode('utf-16-be')`, gives the same.
 /// The file ends without a newline.
-const CANONICAL: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/event-full.canonical.json"));
+const CANONICAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/event-full.canonical.json"));
 
 const SALT: [u8; SALT_BYTES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const RECORDED_MS: u64 = 1_768_478_400_412;
@@ -91,7 +90,8 @@ fn what_was_sealed_is_what_the_record_says() {
 
 #[test]
 fn the_order_of_members_and_the_form_of_numbers_do_not_matter() {
-    let one = r#"{"id":"01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11","source":"s","action":"a","meta":{"x":1e2,"y":"\u0041"}}"#;
+    let one =
+        r#"{"id":"01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11","source":"s","action":"a","meta":{"x":1e2,"y":"\u0041"}}"#;
     let other = r#"{ "meta": {"y": "A", "x": 100.0}, "action": "a", "source": "s", "severity": "low",
         "outcome": "succeeded", "targets": [], "context": {}, "id": "01980B5E-7C3A-7D52-9F3E-0C6F8F1F2A11"}"#;
     assert_eq!(sealed(one, SALT), sealed(other, SALT));

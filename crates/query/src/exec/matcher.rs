@@ -1,0 +1,112 @@
+//! Whether an event meets a query's conditions, decided on its canonical bytes.
+//!
+//! Values are put into the escaped form that canonical bytes have, once a query, so comparing needs no decoding. The
+//! escaping gives every character a code that is no prefix of another's, so "starts with" holds of the escaped forms
+//! exactly when it holds of the texts.
+
+use trailbook_event::{Field, canonical};
+use trailbook_store::Row;
+
+use crate::{Condition, FieldRef, Match, Query};
+
+/// A query's conditions, ready to be compared.
+pub(super) struct Matcher<'q> {
+    query: &'q Query,
+    conditions: Vec<Prepared>,
+    /// Conditions that one and the same target must meet.
+    targets: Vec<Prepared>,
+}
+
+struct Prepared {
+    place: Place,
+    is_negated: bool,
+    any_of: Vec<Bytes>,
+}
+
+enum Place {
+    Field(Field),
+    Meta(Vec<Vec<u8>>),
+}
+
+enum Bytes {
+    Are(Vec<u8>),
+    Begin(Vec<u8>),
+    Any,
+}
+
+impl<'q> Matcher<'q> {
+    pub(super) fn new(query: &'q Query) -> Self {
+        let prepared = query.conditions.iter().map(Prepared::new);
+        let (targets, conditions) = prepared.partition(|p: &Prepared| !p.is_negated && p.is_of_target());
+        Self { query, conditions, targets }
+    }
+
+    pub(super) fn matches(&self, row: &Row<'_>) -> bool {
+        let Query { occurred, recorded, sequence, .. } = self.query;
+        within(occurred, row.occurred_ns)
+            && within(recorded, row.recorded_ms)
+            && within(sequence, row.sequence)
+            && self.conditions.iter().all(|condition| condition.holds(row))
+            && self.one_target_meets(row)
+    }
+
+    fn one_target_meets(&self, row: &Row<'_>) -> bool {
+        let Some((first, others)) = self.targets.split_first() else { return true };
+        let met_by = |item: u8| others.iter().all(|condition| condition.is_met(row, Some(item)));
+        let Place::Field(field) = first.place else { return false };
+        row.values(field).any(|(item, value)| first.accepts(value) && met_by(item))
+    }
+}
+
+fn within<T: PartialOrd + Copy>((from, to): &(Option<T>, Option<T>), value: T) -> bool {
+    from.is_none_or(|from| value >= from) && to.is_none_or(|to| value < to)
+}
+
+impl Prepared {
+    fn new(condition: &Condition) -> Self {
+        let escaped = |text: &str| {
+            let mut out = Vec::with_capacity(text.len());
+            canonical::write_escaped(text, &mut out);
+            out
+        };
+        let place = match &condition.field {
+            FieldRef::Field(field) => Place::Field(*field),
+            FieldRef::Meta(path) => Place::Meta(path.iter().map(|key| escaped(key)).collect()),
+        };
+        let prepare = |one: &Match| match one {
+            Match::Is(text) => Bytes::Are(escaped(text)),
+            Match::StartsWith(text) => Bytes::Begin(escaped(text)),
+            Match::Exists => Bytes::Any,
+        };
+        Self { place, is_negated: condition.is_negated, any_of: condition.any_of.iter().map(prepare).collect() }
+    }
+
+    fn is_of_target(&self) -> bool {
+        matches!(self.place, Place::Field(Field::TargetId | Field::TargetName | Field::TargetType))
+    }
+
+    fn holds(&self, row: &Row<'_>) -> bool {
+        self.is_met(row, None) != self.is_negated
+    }
+
+    /// Whether any value of the field is accepted; of one item only, if one is given.
+    fn is_met(&self, row: &Row<'_>, of: Option<u8>) -> bool {
+        match &self.place {
+            Place::Field(field) => row
+                .values(*field)
+                .any(|(item, value)| of.is_none_or(|of| of == item) && self.accepts(value)),
+            Place::Meta(path) => row
+                .values(Field::Meta)
+                .filter_map(|(_, meta)| canonical::scalar_at(meta, path))
+                .any(|value| self.accepts(value)),
+        }
+    }
+
+    fn accepts(&self, value: &[u8]) -> bool {
+        self.any_of.iter().any(|one| match one {
+            Bytes::Are(bytes) => value == bytes,
+            Bytes::Begin(bytes) => value.starts_with(bytes),
+            Bytes::Any => true,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The model of a query. All conditions hold at once.
+
+use trailbook_event::Field;
+
+use crate::Cursor;
+
+/// What is asked of the events of one organization.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// What must hold of an event.
+    pub conditions: Vec<Condition>,
+    /// When it happened, in nanoseconds since 1970: from (inclusive) and to (exclusive).
+    pub occurred: (Option<i64>, Option<i64>),
+    /// When it was recorded, in milliseconds since 1970: from (inclusive) and to (exclusive).
+    pub recorded: (Option<i64>, Option<i64>),
+    /// Its sequence: from (inclusive) and to (exclusive).
+    pub sequence: (Option<u64>, Option<u64>),
+    /// In which order.
+    pub order: Order,
+    /// Which of them.
+    pub page: Page,
+    /// Whether all that match are counted.
+    pub wants_total: bool,
+}
+
+impl Default for Query {
+    /// The newest 100 of all, counted.
+    fn default() -> Self {
+        Self {
+            conditions: Vec::new(),
+            occurred: (None, None),
+            recorded: (None, None),
+            sequence: (None, None),
+            order: Order::Newest,
+            page: Page { limit: 100, start: Start::Offset(0) },
+            wants_total: true,
+        }
+    }
+}
+
+/// In which order events are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By (`occurred_at`, `sequence`), the greatest first.
+    Newest,
+    /// By (`occurred_at`, `sequence`), the least first.
+    Oldest,
+    /// By `sequence`, the least first: the order in which they were recorded.
+    Sequence,
+}
+
+/// Which of the matching events are given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// How many at most.
+    pub limit: u64,
+    /// From where.
+    pub start: Start,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// After so many of the matching events.
+    Offset(u64),
+    /// After the event that a cursor names.
+    After(Cursor),
+}
+
+/// A condition on one field. A field with several values meets it when any of them does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Which field.
+    pub field: FieldRef,
+    /// Whether the condition holds where none of the matches does: also where the field is absent.
+    pub is_negated: bool,
+    /// What its value may be.
+    pub any_of: Vec<Match>,
+}
+
+impl Condition {
+    /// `field` is one of the values.
+    pub fn is_any<S: Into<String>>(field: Field, values: impl IntoIterator<Item = S>) -> Self {
+        let any_of = values.into_iter().map(|value| Match::Is(value.into())).collect();
+        Self { field: FieldRef::Field(field), is_negated: false, any_of }
+    }
+
+    /// `field` is the value.
+    pub fn is(field: Field, value: impl Into<String>) -> Self {
+        Self::is_any(field, [value])
+    }
+
+    /// `field` is not the value: also where it is absent.
+    pub fn is_not(field: Field, value: impl Into<String>) -> Self {
+        Self { is_negated: true, ..Self::is(field, value) }
+    }
+}
+
+/// A field of the model, or a scalar at a path of `meta`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldRef {
+    /// A field.
+    Field(Field),
+    /// The keys from `meta` down.
+    Meta(Vec<String>),
+}
+
+/// What one value is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// It is this text.
+    Is(String),
+    /// It begins with this text.
+    StartsWith(String),
+    /// It is there.
+    Exists,
+}

@@ -1,0 +1,69 @@
+//! Looks for the programs that the other steps need, and installs what is missing where that is possible.
+//!
+//! Packages are installed only by root and only with apt-get; otherwise the step says what to install.
+
+use crate::{postgres, repository};
+use anyhow::{Result, bail};
+
+struct Need {
+    what: &'static str,
+    is_there: fn() -> bool,
+    /// The name of the Debian package.
+    package: &'static str,
+}
+
+const NEEDS: [Need; 5] = [
+    Need { what: "a C compiler (cc)", is_there: || has("cc"), package: "build-essential" },
+    Need { what: "git", is_there: || has("git"), package: "git" },
+    Need { what: "curl", is_there: || has("curl"), package: "curl" },
+    Need {
+        what: "the PostgreSQL server programs, 15 or newer",
+        is_there: || postgres::server_programs().is_some(),
+        package: "postgresql",
+    },
+    Need { what: "runuser", is_there: || !repository::is_root() || has("runuser"), package: "util-linux" },
+];
+
+/// Makes sure that everything is there.
+pub(crate) fn run() -> Result<()> {
+    let lacking = missing();
+    if !lacking.is_empty() {
+        install(&lacking)?;
+    }
+    if let Some(need) = missing().first() {
+        bail!("{} was installed but is still not found", need.what);
+    }
+    for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if repository::output(repository::cargo()?.args([program, "--version"])).is_err() {
+            bail!("cargo {program} is missing: rustup component add {component}");
+        }
+    }
+    println!("a C compiler, git, curl, PostgreSQL, rustfmt and clippy are there");
+    Ok(())
+}
+
+fn missing() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !(need.is_there)()).collect()
+}
+
+fn install(needs: &[&Need]) -> Result<()> {
+    let packages: Vec<&str> = needs.iter().map(|need| need.package).collect();
+    let names: Vec<&str> = needs.iter().map(|need| need.what).collect();
+    let packages_line = packages.join(" ");
+    println!("missing: {}", names.join(", "));
+    if !repository::is_root() || !has("apt-get") {
+        bail!("install {}; on Debian: sudo apt-get install --no-install-recommends {packages_line}", names.join(", "));
+    }
+    println!("installing with apt-get: {packages_line}");
+    let apt = || -> Result<_> {
+        let mut command = repository::command("apt-get")?;
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        Ok(command)
+    };
+    repository::run(apt()?.arg("update"))?;
+    repository::run(apt()?.args(["install", "-y", "--no-install-recommends"]).args(&packages))
+}
+
+fn has(program: &str) -> bool {
+    repository::find_program(program).is_some()
+}
