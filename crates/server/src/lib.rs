@@ -1,1 +1,107 @@
-//! x
+//! The HTTP server: ingest, the native API, the dialects, tokens, operations.
+//!
+//! [`start`] opens the store and listens; [`Running::run_until`] serves.
+
+pub mod log;
+pub mod settings;
+
+mod api;
+mod app;
+mod auth;
+mod dialect;
+mod error;
+mod ingest;
+mod listener;
+mod metrics;
+mod ops;
+mod router;
+mod search;
+mod status;
+mod url;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use trailbook_store::credential::NewEntry;
+use trailbook_store::{Clock, Store};
+
+pub use error::Error;
+use settings::Settings;
+
+/// A server that listens and does not serve yet.
+pub struct Running {
+    app: Arc<app::App>,
+    listener: listener::Listener,
+    address: SocketAddr,
+    is_tls: bool,
+}
+
+/// Opens the store, reads the credentials, and listens.
+pub async fn start(settings: Settings) -> Result<Running, Error> {
+    let clock = Clock::system();
+    let tls = settings.tls.as_ref().map(|files| listener::tls(&files.cert, &files.key)).transpose()?;
+    let pipeline = ingest::Pipeline::new(&settings, clock.clone()).map_err(Error::Setting)?;
+    // Before the store is opened: a busy address is the commonest mistake, and leaves nothing behind.
+    let listener = listener::Listener::bind(settings.listen, tls).await?;
+    let store = Store::open(trailbook_store::Options {
+        data_dir: settings.data_dir.clone(),
+        catalog: settings.catalog.clone(),
+        idempotency_window_ms: settings.idempotency_window_ms,
+        clock: clock.clone(),
+    })
+    .await?;
+    set_file_entries(&store, &settings).await?;
+    let auth = auth::Auth::new(store.catalog().clone()).await?;
+    let address = listener.address()?;
+    let is_tls = settings.tls.is_some();
+    let (events, _) = store.recent_size();
+    tracing::info!(%address, tls = is_tls, events, "listening");
+    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, clock)), listener, address, is_tls })
+}
+
+async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Error> {
+    let mut entries = Vec::new();
+    for access in &settings.external_access {
+        let (organization, _) = store.catalog().organization_or_new(&access.organization).await?;
+        entries.push(NewEntry {
+            organization,
+            name: access.subject.clone(),
+            token: access.token.clone(),
+            grant: Some(access.grant.clone()),
+        });
+    }
+    store.catalog().set_file_entries(&entries).await?;
+    Ok(())
+}
+
+impl Running {
+    /// Where it listens; the port that was given where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Serves until `shutdown` is ready, then finishes what it took. An error means that the store is poisoned: the
+    /// process is to end, and a new one to start from what the database holds.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let Self { app, listener, .. } = self;
+        let stop = async {
+            tokio::select! {
+                () = shutdown => tracing::info!("stopping"),
+                () = app.store.poisoned() => tracing::error!("the store failed; stopping"),
+                () = app.auth.follow() => {}
+            }
+        };
+        listener.serve(router::router(Arc::clone(&app)), stop).await;
+        app.store.close().await;
+        if app.store.is_poisoned() {
+            return Err(Error::Store(trailbook_store::Error::Poisoned));
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -70,18 +70,16 @@ impl Catalog {
         self.kind == Kind::Postgres
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Begins a transaction that writes. SQLite takes its one write lock at once, so it cannot fail half-way for want of
     /// it.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         let doing = Error::catalog("beginning a transaction");
-        let mut connection = self.pool.acquire().await.map_err(&doing)?;
+        let connection = self.pool.acquire().await.map_err(&doing)?;
+        // Made first: a caller that goes away in the middle of BEGIN must not leave its transaction to the pool.
+        let mut tx = Transaction { connection: Some(connection), clock: self.clock.clone() };
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
-        connection.execute(begin).await.map_err(&doing)?;
-        Ok(Transaction { connection: Some(connection), clock: self.clock.clone() })
+        tx.connection().execute(begin).await.map_err(&doing)?;
+        Ok(tx)
     }
 
     /// Whether the database answers.
@@ -146,6 +144,11 @@ impl Catalog {
         if applied > schema::STEPS.len() {
             return Err(Error::Open(format!("the catalog was made by a newer trailbook (its schema is {version})")));
         }
+        if applied == schema::STEPS.len() {
+            // Nothing to write, so a server starts on a full disk too.
+            tx.rollback().await;
+            return Ok(());
+        }
         for step in schema::STEPS.iter().skip(applied) {
             for sql in *step {
                 let sql = sql.replace("{blob}", blob).replace("{without_rowid}", without_rowid);
@@ -181,7 +184,8 @@ impl Transaction {
         self.clock.now_ms()
     }
 
-    /// Commits. On an error it is not known whether the database holds the transaction.
+    /// Commits. On an error it is not known whether the database holds the transaction, but for SQLite's
+    /// [`Error::DiskFull`]: then the last write, without which the transaction is none, did not find room.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         let result = self.connection().execute("COMMIT").await;
         if result.is_ok() {
@@ -238,11 +242,19 @@ async fn prepare(connection: &mut AnyConnection, kind: Kind) -> Result<(), sqlx:
 }
 
 /// Makes the data folder if need be, readable by its owner alone.
+///
+/// On a crash: a folder that was made is in its parent, because the parent was synced.
 pub(crate) fn make_data_dir(data_dir: &Path) -> std::io::Result<()> {
+    let data_dir = std::path::absolute(data_dir)?;
+    let missing: Vec<_> = data_dir.ancestors().take_while(|dir| !dir.exists()).collect();
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(data_dir)
+    builder.recursive(true).create(&data_dir)?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The catalog's file of a data folder as a URL.

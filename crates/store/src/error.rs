@@ -40,6 +40,13 @@ pub enum Error {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// There is no room on the disk. The transaction was rolled back; there may be room later.
+    #[error("the disk is full; nothing was recorded")]
+    DiskFull,
+    /// A commit failed and it is not known whether the database holds it, but the store found out and goes on. Send the
+    /// same again: under its key or ids nothing is recorded twice.
+    #[error("a commit failed and its outcome is not known; send the same again")]
+    Unknown,
     /// What was read is not what was written.
     #[error("{what} is damaged: {reason}")]
     Damaged {
@@ -59,6 +66,15 @@ pub enum Error {
 impl Error {
     /// Turns a database error into one of ours, with what was being done.
     pub(crate) fn catalog(doing: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |source| Error::Catalog { doing, source }
+        move |source| if is_disk_full(&source) { Error::DiskFull } else { Error::Catalog { doing, source } }
     }
+}
+
+/// SQLite says `SQLITE_FULL` where a write found no room; it never says so of a failed fsync. PostgreSQL's code is of
+/// five characters, so the two cannot be mistaken.
+fn is_disk_full(error: &sqlx::Error) -> bool {
+    const SQLITE_FULL: &str = "13";
+    const POSTGRES_DISK_FULL: &str = "53100";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == SQLITE_FULL || code == POSTGRES_DISK_FULL)
 }

@@ -15,7 +15,7 @@ mod frame;
 mod idempotency;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX};
 use trailbook_event::{Sealed, Uuid};
 
-use crate::recent::Recent;
+use crate::recent::{Frame, Recent};
 use crate::{Catalog, CredentialId, Error, Organization};
 
 pub use idempotency::{Fingerprint, KeyHash};
@@ -98,7 +98,6 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct State {
     is_poisoned: watch::Sender<bool>,
-    is_closing: AtomicBool,
     commits: AtomicU64,
     events: AtomicU64,
     micros: AtomicU64,
@@ -117,7 +116,6 @@ impl Journal {
         let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
         let state = Arc::new(State {
             is_poisoned: watch::Sender::new(false),
-            is_closing: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             events: AtomicU64::new(0),
             micros: AtomicU64::new(0),
@@ -156,7 +154,11 @@ impl Journal {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closing)?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(size_kib(&append)).map_err(|_| Error::Busy)?;
         let (answer, answered) = oneshot::channel();
-        queue.try_send(Waiting { append, answer, _room: room }).map_err(|_| Error::Busy)?;
+        queue.try_send(Waiting { append, answer, _room: room }).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            // Somebody has to send still, so the writer did not end in order.
+            mpsc::error::TrySendError::Closed(_) => Error::Poisoned,
+        })?;
         drop(queue);
         answered.await.unwrap_or(Err(Error::Poisoned))
     }
@@ -174,6 +176,10 @@ impl Journal {
         }
     }
 
+    pub(crate) fn is_poisoned(&self) -> bool {
+        *self.state.is_poisoned.borrow()
+    }
+
     pub(crate) async fn poisoned(&self) {
         let mut is_poisoned = self.state.is_poisoned.subscribe();
         // The sender lives as long as this journal, so waiting cannot fail.
@@ -182,7 +188,6 @@ impl Journal {
 
     /// Takes nothing more, and returns when what was taken is answered.
     pub(crate) async fn close(&self) {
-        self.state.is_closing.store(true, Ordering::Relaxed);
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(writer) = self.writer.lock().await.take() {
             // An error here is the writer's panic, which was logged when it happened.
@@ -219,6 +224,18 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent) -> Result<(), Error
     Ok(())
 }
 
+/// Whether memory holds every log up to its head: whether the newest frames are there too.
+pub(crate) async fn check_heads(catalog: &Catalog, recent: &Recent) -> Result<(), Error> {
+    for (log, head) in commit::heads(catalog).await? {
+        let next = recent.next_sequence(log);
+        if next != head {
+            let reason = format!("its frames end before sequence {next}, its head is {head}");
+            return Err(Error::Damaged { what: format!("the journal of log {log}"), reason });
+        }
+    }
+    Ok(())
+}
+
 /// The task that commits.
 struct Writer {
     catalog: Catalog,
@@ -232,19 +249,16 @@ impl Writer {
         let mut prune = tokio::time::interval(PRUNE_EVERY);
         prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let first = tokio::select! {
+            let is_sound = tokio::select! {
                 biased;
-                first = waiting.recv() => first,
-                _ = prune.tick() => {
-                    if let Err(error) = idempotency::prune(&self.catalog, self.idempotency_window_ms).await {
-                        tracing::warn!(%error, "old idempotency keys could not be removed");
-                    }
-                    continue;
-                }
+                first = waiting.recv() => match first {
+                    Some(first) => self.commit(gather(first, &mut waiting)).await,
+                    None => return,
+                },
+                _ = prune.tick() => self.prune().await,
             };
-            let Some(first) = first else { return };
-            let group = gather(first, &mut waiting);
-            if !self.commit(group).await {
+            if !is_sound {
+                self.state.is_poisoned.send_replace(true);
                 waiting.close();
                 while let Some(refused) = waiting.recv().await {
                     let _ = refused.answer.send(Err(Error::Poisoned));
@@ -264,27 +278,45 @@ impl Writer {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.state.micros.fetch_add(micros, Ordering::Relaxed);
                 self.state.commits.fetch_add(1, Ordering::Relaxed);
-                for (log, frame) in committed.frames {
-                    self.state.events.fetch_add(frame.rows().count() as u64, Ordering::Relaxed);
-                    self.recent.add(log, frame);
-                }
-                (committed.results, true)
+                let events: usize = committed.frames.iter().map(|(_, frame)| frame.rows().count()).sum();
+                self.state.events.fetch_add(events as u64, Ordering::Relaxed);
+                (committed.results, self.publish(committed.frames).await)
             }
             Err(failure) => {
                 tracing::error!(error = %failure.error, unknown = failure.is_unknown, "a commit failed");
                 let is_sound = !failure.is_unknown || self.recover().await;
-                if !is_sound {
-                    self.state.is_poisoned.send_replace(true);
-                }
-                let results = answers.iter().map(|_| Err(failure.answer())).collect();
+                let results = answers.iter().map(|_| Err(failure.answer(is_sound))).collect();
                 (results, is_sound)
             }
         };
+        if !is_sound {
+            self.state.is_poisoned.send_replace(true);
+        }
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // The client may have gone.
             let _ = answer.send(result);
         }
         is_sound
+    }
+
+    /// Lets committed frames be found. False when the store is poisoned.
+    async fn publish(&self, frames: Vec<(i64, Frame)>) -> bool {
+        let follows = |(log, frame): &(i64, Frame)| frame.first_sequence() == self.recent.next_sequence(*log);
+        if !frames.iter().all(follows) {
+            // Somebody else appended to this log: what is missing before these frames is read with them.
+            return self.recover().await;
+        }
+        for (log, frame) in frames {
+            self.recent.add(log, frame);
+        }
+        true
+    }
+
+    /// Removes idempotency keys that have left the window. False when the store is poisoned.
+    async fn prune(&self) -> bool {
+        let Err(failure) = idempotency::prune(&self.catalog, self.idempotency_window_ms).await else { return true };
+        tracing::warn!(error = %failure.error, unknown = failure.is_unknown, "old idempotency keys were not removed");
+        !failure.is_unknown || self.recover().await
     }
 
     /// After a COMMIT whose outcome is not known. A SQLite file is not to be trusted any more: a failed fsync is never
@@ -294,13 +326,31 @@ impl Writer {
             return false;
         }
         for _ in 0..RECOVERY_TRIES {
-            match load(&self.catalog, &self.recent).await {
+            match self.read_again().await {
                 Ok(()) => return true,
+                Err(error @ Error::Damaged { .. }) => {
+                    tracing::error!(%error, "the journal cannot be read again");
+                    return false;
+                }
                 Err(error) => tracing::warn!(%error, "the catalog does not answer"),
             }
             tokio::time::sleep(RECOVERY_PAUSE).await;
         }
         false
+    }
+
+    async fn read_again(&self) -> Result<(), Error> {
+        commit::wait_for_others(&self.catalog).await?;
+        load(&self.catalog, &self.recent).await
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A panic ends the writer alone; nothing would be answered any more.
+        if std::thread::panicking() {
+            self.state.is_poisoned.send_replace(true);
+        }
     }
 }
 

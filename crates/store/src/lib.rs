@@ -47,7 +47,7 @@ pub struct Store {
     catalog: Catalog,
     recent: Arc<recent::Recent>,
     journal: journal::Journal,
-    _lock: lock::DataLock,
+    lock: tokio::sync::Mutex<Option<lock::DataLock>>,
 }
 
 impl Store {
@@ -62,8 +62,9 @@ impl Store {
         catalog.settle().await?;
         let recent = Arc::new(recent::Recent::default());
         journal::load(&catalog, &recent).await?;
+        journal::check_heads(&catalog, &recent).await?;
         let journal = journal::Journal::start(catalog.clone(), Arc::clone(&recent), options.idempotency_window_ms);
-        Ok(Self { catalog, recent, journal, _lock: lock })
+        Ok(Self { catalog, recent, journal, lock: tokio::sync::Mutex::new(Some(lock)) })
     }
 
     /// The catalog.
@@ -101,9 +102,18 @@ impl Store {
         self.journal.poisoned().await;
     }
 
-    /// Finishes what was taken, and closes the catalog. Appends that come later are refused.
+    /// Whether the store is poisoned.
+    pub fn is_poisoned(&self) -> bool {
+        self.journal.is_poisoned()
+    }
+
+    /// Finishes what was taken, closes the catalog and lets the next server have it. Appends that come later are refused.
     pub async fn close(&self) {
+        let mut lock = self.lock.lock().await;
         self.journal.close().await;
         self.catalog.close().await;
+        if let Some(lock) = lock.take() {
+            lock.release().await;
+        }
     }
 }

@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::path::Path;
 
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+
 use crate::{Catalog, Error};
 
 /// Held as long as the store is open.
 #[derive(Debug)]
 pub(crate) struct DataLock {
     _file: File,
-    _session: Option<sqlx::pool::PoolConnection<sqlx::Any>>,
+    session: Option<AnyConnection>,
 }
 
 impl DataLock {
@@ -26,7 +28,7 @@ impl DataLock {
             .open(&path)
             .map_err(|e| Error::Open(format!("the lock {} cannot be opened: {e}", path.display())))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file, _session: None }),
+            Ok(()) => Ok(Self { _file: file, session: None }),
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(Error::Open(format!("another trailbook server works on the data folder {shown}")))
             }
@@ -36,25 +38,42 @@ impl DataLock {
         }
     }
 
-    /// Locks a PostgreSQL catalog too, for as long as one session of ours lives.
+    /// Locks a PostgreSQL catalog too, for as long as one session of ours lives. PostgreSQL may notice the end of the
+    /// process before a moment late, so the lock is waited for.
     pub(crate) async fn with_catalog(mut self, catalog: &Catalog) -> Result<Self, Error> {
         if !catalog.is_postgres() {
             return Ok(self);
         }
         let doing = Error::catalog("locking the catalog");
-        let mut session = catalog.pool().acquire().await.map_err(&doing)?;
-        let taken: i32 = sqlx::query_scalar("SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END")
+        // Not of the pool any more, which waits for all of its own when it closes.
+        let mut session = catalog.pool().acquire().await.map_err(&doing)?.detach();
+        session.execute("SET lock_timeout = '2s'").await.map_err(&doing)?;
+        let taken = sqlx::query("SELECT 1 FROM (SELECT pg_advisory_lock($1)) AS taken")
             .bind(ADVISORY_KEY)
-            .fetch_one(&mut *session)
-            .await
-            .map_err(&doing)?;
-        if taken == 0 {
-            return Err(Error::Open("another trailbook server works on this catalog".to_owned()));
+            .execute(&mut session)
+            .await;
+        match taken {
+            Ok(_) => {
+                self.session = Some(session);
+                Ok(self)
+            }
+            Err(e) if e.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == LOCK_NOT_AVAILABLE) => {
+                Err(Error::Open("another trailbook server works on this catalog".to_owned()))
+            }
+            Err(e) => Err(doing(e)),
         }
-        self._session = Some(session);
-        Ok(self)
+    }
+
+    /// Lets go. The database has noticed when this returns.
+    pub(crate) async fn release(self) {
+        if let Some(session) = self.session {
+            // An error here means that the session is gone, and its lock with it.
+            let _ = session.close().await;
+        }
     }
 }
 
 /// "trailbk" in ASCII: the key of our advisory lock, which is per database.
 const ADVISORY_KEY: i64 = 0x74_7261_696c_626b;
+/// PostgreSQL's code for `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";

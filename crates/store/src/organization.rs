@@ -31,8 +31,13 @@ impl Catalog {
     pub async fn organization_or_new(&self, name: &str) -> Result<(Organization, bool), Error> {
         check_name("organization", name)?;
         let mut tx = self.begin().await?;
-        let found = tx.organization(name).await?;
-        let (organization, is_new) = match found {
+        if let Some(found) = tx.organization(name).await? {
+            tx.rollback().await;
+            return Ok((found, false));
+        }
+        // Whoever makes the same one now stands in line behind this, so it is looked for once more.
+        tx.touch_credentials().await?;
+        let (organization, is_new) = match tx.organization(name).await? {
             Some(organization) => (organization, false),
             None => (tx.create_organization(name).await?, true),
         };

@@ -57,6 +57,10 @@ impl Frame {
         self
     }
 
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }

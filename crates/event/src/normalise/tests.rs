@@ -264,6 +264,8 @@ fn an_error_has_the_name_of_the_line_else_of_its_stack() {
     assert_eq!(error(prefix, json!({"stack": "no class here"})), Value::Null);
     let both = json!({"name": "ConflictError", "stack": "Error: x"});
     assert_eq!(error("catalog.entity-fetch x", both), json!({"name": "ConflictError", "message": "x"}));
+    let stack_and_text = json!({"stack": "InputError: x", "error": "Error: x"});
+    assert_eq!(error(prefix, stack_and_text), json!({"name": "InputError", "message": "x"}));
     assert_eq!(error("catalog.entity-fetch", json!({})), Value::Null);
     assert_eq!(error("catalog.entity-fetch ", json!({})), Value::Null);
     assert_eq!(error("catalog.entity-fetched", json!({})), json!({"message": "catalog.entity-fetched"}));

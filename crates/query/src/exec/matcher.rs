@@ -92,9 +92,9 @@ impl Prepared {
     /// Whether any value of the field is accepted; of one item only, if one is given.
     fn is_met(&self, row: &Row<'_>, of: Option<u8>) -> bool {
         match &self.place {
-            Place::Field(field) => row
-                .values(*field)
-                .any(|(item, value)| of.is_none_or(|of| of == item) && self.accepts(value)),
+            Place::Field(field) => {
+                row.values(*field).any(|(item, value)| of.is_none_or(|of| of == item) && self.accepts(value))
+            }
             Place::Meta(path) => row
                 .values(Field::Meta)
                 .filter_map(|(_, meta)| canonical::scalar_at(meta, path))

@@ -78,6 +78,7 @@ impl Catalog {
         check_name("token", &new.name)?;
         check_token(&new.token).map_err(Error::Name)?;
         let mut tx = self.begin().await?;
+        tx.touch_credentials().await?;
         let found = tx.entry(new.organization.id, &new.name).await?;
         match found {
             Some(found) if found.is_file => return Err(read_only(&new.name)),
@@ -88,13 +89,13 @@ impl Catalog {
             Some(found) => tx.set_value(found.id, &new, CATALOG).await?,
             None => tx.insert_entry(&new, CATALOG).await?,
         }
-        tx.touch_credentials().await?;
         tx.commit().await
     }
 
     /// Takes an entry's value away. The Portal's own entry stays, without a value.
     pub async fn revoke_entry(&self, organization: &Organization, name: &str) -> Result<(), Error> {
         let mut tx = self.begin().await?;
+        tx.touch_credentials().await?;
         match tx.entry(organization.id, name).await? {
             None => {
                 let organization = &organization.name;
@@ -103,7 +104,6 @@ impl Catalog {
             Some(found) if found.is_file => return Err(read_only(name)),
             Some(found) => tx.revoke(&found, name).await?,
         }
-        tx.touch_credentials().await?;
         tx.commit().await
     }
 
@@ -111,12 +111,14 @@ impl Catalog {
     /// before and does not any more are revoked.
     pub async fn set_file_entries(&self, entries: &[NewEntry]) -> Result<(), Error> {
         let mut tx = self.begin().await?;
+        tx.touch_credentials().await?;
         for found in tx.file_entries().await? {
             let is_named = |e: &NewEntry| e.organization.id == found.organization && e.name == found.name;
             if !entries.iter().any(is_named) {
                 tx.revoke(&found.found, &found.name).await?;
             }
         }
+        tx.clear_file_entries().await?;
         for new in entries {
             check_name("external access", &new.name)?;
             check_token(&new.token).map_err(Error::Name)?;
@@ -130,7 +132,6 @@ impl Catalog {
                 None => tx.insert_entry(new, FILE).await?,
             }
         }
-        tx.touch_credentials().await?;
         tx.commit().await
     }
 }
@@ -191,6 +192,16 @@ impl Transaction {
             Ok(FileEntry { found, organization: row.try_get(1)?, name: row.try_get(2)? })
         };
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(&doing)
+    }
+
+    /// Takes their values away for a moment, so that entries may exchange theirs.
+    async fn clear_file_entries(&mut self) -> Result<(), Error> {
+        sqlx::query("UPDATE credentials SET token_hash = NULL WHERE origin = $1 AND revoked_ms IS NULL")
+            .bind(FILE)
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(Error::catalog("setting the values of credentials"))
     }
 
     async fn insert_entry(&mut self, new: &NewEntry, origin: &'static str) -> Result<(), Error> {
@@ -286,7 +297,8 @@ impl Transaction {
         }
     }
 
-    async fn touch_credentials(&mut self) -> Result<(), Error> {
+    /// Gives the credentials a new version. Done first in a transaction, it makes others that change them stand in line.
+    pub(crate) async fn touch_credentials(&mut self) -> Result<(), Error> {
         self.next_id("credentials_version").await.map(drop)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::Row;
+use sqlx::{Executor, Row};
 use trailbook_event::Sealed;
 
 use super::idempotency::{self, Fingerprint, Key, Remembered};
@@ -33,10 +33,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// What each of its writes is answered.
-    pub(super) fn answer(&self) -> Error {
+    /// What each of its writes is answered, by a store that goes on or does not.
+    pub(super) fn answer(&self, is_sound: bool) -> Error {
         match &self.error {
-            _ if self.is_unknown => Error::Poisoned,
+            _ if !is_sound => Error::Poisoned,
+            _ if self.is_unknown => Error::Unknown,
+            Error::DiskFull => Error::DiskFull,
             Error::Catalog { doing, source } => {
                 Error::Catalog { doing, source: sqlx::Error::Protocol(source.to_string()) }
             }
@@ -57,10 +59,15 @@ pub(super) async fn commit(catalog: &Catalog, appends: Vec<Append>, window_ms: i
             return Err(known(error));
         }
     };
-    match tx.commit().await {
-        Ok(()) => Ok(prepared),
-        Err(error) => Err(Failure { error, is_unknown: true }),
-    }
+    finish(catalog, tx).await.map(|()| prepared)
+}
+
+/// Commits a transaction, and tells of a failure whether its outcome is known.
+pub(super) async fn finish(catalog: &Catalog, tx: Transaction) -> Result<(), Failure> {
+    tx.commit().await.map_err(|error| {
+        let is_rolled_back = !catalog.is_postgres() && matches!(error, Error::DiskFull);
+        Failure { error, is_unknown: !is_rolled_back }
+    })
 }
 
 async fn prepare(tx: &mut Transaction, appends: Vec<Append>, window_ms: i64) -> Result<Committed, Error> {
@@ -99,7 +106,7 @@ async fn prepare(tx: &mut Transaction, appends: Vec<Append>, window_ms: i64) -> 
         Spot::Old(sequence) => *sequence,
         Spot::New { log, index } => firsts.get(log).copied().unwrap_or_default() + index,
     };
-    let rows: Vec<(Key, Remembered)> = plan.remember.into_iter().map(|row| row.settle(&settle)).collect();
+    let rows: Vec<(Key, Remembered)> = plan.remember.into_iter().map(|row| row.settle(settle)).collect();
     idempotency::remember(tx, &rows, last_recorded_ms).await?;
     let answer = |draft: Draft| Appended {
         recorded: draft.recorded,
@@ -284,6 +291,29 @@ async fn insert_frame(
         .await
         .map(drop)
         .map_err(Error::catalog("inserting a frame"))
+}
+
+/// Returns when no other transaction holds a log's head: when one whose COMMIT was lost has ended, either way.
+pub(super) async fn wait_for_others(catalog: &Catalog) -> Result<(), Error> {
+    if !catalog.is_postgres() {
+        return Ok(());
+    }
+    let mut tx = catalog.begin().await?;
+    let sql = "SELECT id FROM logs ORDER BY id FOR UPDATE";
+    tx.connection().execute(sql).await.map_err(Error::catalog("waiting for a lost commit"))?;
+    tx.rollback().await;
+    Ok(())
+}
+
+/// The next sequence of each open log.
+pub(super) async fn heads(catalog: &Catalog) -> Result<Vec<(i64, u64)>, Error> {
+    let doing = Error::catalog("reading the heads of logs");
+    let sql = "SELECT id, next_sequence FROM logs WHERE state = 'open' ORDER BY id";
+    let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
+    let read = |row: &sqlx::any::AnyRow| {
+        Ok((row.try_get(0)?, u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u64::MAX)))
+    };
+    rows.iter().map(|row| read(row).map_err(&doing)).collect()
 }
 
 /// A frame as the journal holds it.

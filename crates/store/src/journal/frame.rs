@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Numbers are little-endian; the checksum is CRC-32 (IEEE) of all that follows it. Salts and hashes lie apart from the
-//! text because they do not compress. Log, first sequence and recorded_ms are columns of the row.
+//! text because they do not compress. Log, first sequence and time of recording are columns of the row.
 //!
 //! Any bytes give a frame or an error; nothing is allocated above what the header may ask for.
 

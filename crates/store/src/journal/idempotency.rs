@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 use trailbook_event::Uuid;
 use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
+use super::commit::{self, Failure};
 use crate::catalog::Transaction;
 use crate::{Catalog, CredentialId, Error, Organization};
 
@@ -148,14 +149,17 @@ pub(super) async fn remember(
 }
 
 /// Removes what has left the window.
-pub(super) async fn prune(catalog: &Catalog, window_ms: i64) -> Result<(), Error> {
-    let before = catalog.clock().now_ms().saturating_sub(window_ms);
+pub(super) async fn prune(catalog: &Catalog, window_ms: i64) -> Result<(), Failure> {
+    let known = |error| Failure { error, is_unknown: false };
+    let mut tx = catalog.begin().await.map_err(known)?;
+    let before = tx.now_ms().saturating_sub(window_ms);
     sqlx::query("DELETE FROM idempotency WHERE recorded_ms < $1")
         .bind(before)
-        .execute(catalog.pool())
+        .execute(tx.connection())
         .await
-        .map(drop)
         .map_err(Error::catalog("removing old idempotency keys"))
+        .map_err(known)?;
+    commit::finish(catalog, tx).await
 }
 
 fn by_owner(keys: &[Key]) -> Vec<(i64, CredentialId, Vec<&Key>)> {

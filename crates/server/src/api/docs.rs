@@ -1,0 +1,212 @@
+//! The document of the API: OpenAPI 3.1 as JSON, and a page to read it.
+
+use askama::Template;
+use serde_json::Value;
+use trailbook_query::fields;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// What the document says beside its routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Trailbook",
+        description = "A self-hosted audit log. Events are sent to `/api/v1/events`, searched there, and read through the \
+                       audit APIs of portals.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Security),
+    tags(
+        (name = "events", description = "The native API"),
+        (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
+        (name = "operations", description = "Health and counters"),
+    )
+)]
+pub(crate) struct Api;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of `trailbook token create`"))
+            .build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document in the forms that are served.
+pub(crate) struct Rendered {
+    pub(crate) json: String,
+    pub(crate) page: String,
+}
+
+impl Rendered {
+    pub(crate) fn new(document: &Document) -> Self {
+        let json = document.to_pretty_json().unwrap_or_default();
+        let value: Value = serde_json::from_str(&json).unwrap_or_default();
+        let page = Page::of(&value).render().unwrap_or_else(|error| format!("the page cannot be made: {error}"));
+        Self { json, page }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "docs.html")]
+struct Page {
+    version: &'static str,
+    groups: Vec<Group>,
+    schemas: Vec<Schema>,
+    fields: Vec<fields::FieldInfo>,
+}
+
+struct Group {
+    anchor: String,
+    name: String,
+    description: String,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    id: String,
+    method: String,
+    path: String,
+    summary: String,
+    description: String,
+    scope: String,
+    parameters: Vec<Row>,
+    body: String,
+    responses: Vec<Row>,
+}
+
+struct Schema {
+    name: String,
+    description: String,
+    members: Vec<Row>,
+}
+
+/// A name, what kind of thing it is, and what it means.
+struct Row {
+    name: String,
+    kind: String,
+    description: String,
+}
+
+impl Page {
+    fn of(document: &Value) -> Self {
+        let mut groups: Vec<Group> = each(document, "/tags").map(Group::of).collect();
+        for (path, methods) in members(document, "/paths") {
+            for (method, operation) in methods.as_object().into_iter().flatten() {
+                let tag = text(operation, "/tags/0");
+                if let Some(group) = groups.iter_mut().find(|group| group.name == tag) {
+                    group.operations.push(Operation::of(path, method, operation));
+                }
+            }
+        }
+        let schemas = members(document, "/components/schemas").map(|(name, schema)| Schema::of(name, schema));
+        Self { version: env!("CARGO_PKG_VERSION"), groups, schemas: schemas.collect(), fields: fields::all().collect() }
+    }
+}
+
+impl Group {
+    fn of(tag: &Value) -> Self {
+        let name = text(tag, "/name");
+        Self {
+            anchor: name.to_lowercase().replace(' ', "-"),
+            name,
+            description: text(tag, "/description"),
+            operations: Vec::new(),
+        }
+    }
+}
+
+impl Operation {
+    fn of(path: &str, method: &str, operation: &Value) -> Self {
+        let parameter =
+            |p: &Value| Row { name: text(p, "/name"), kind: text(p, "/in"), description: text(p, "/description") };
+        let response = |(status, r): (&String, &Value)| {
+            let kind = members(r, "/content").map(|(_, content)| kind_of(content.get("schema"))).next();
+            Row { name: status.clone(), kind: kind.unwrap_or_default(), description: text(r, "/description") }
+        };
+        let scopes = each(operation, "/security").flat_map(|s| each(s, "/token")).filter_map(Value::as_str);
+        Self {
+            id: text(operation, "/operationId"),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: text(operation, "/summary"),
+            description: text(operation, "/description"),
+            scope: scopes.collect::<Vec<_>>().join(", "),
+            parameters: each(operation, "/parameters").map(parameter).collect(),
+            body: members(operation, "/requestBody/content")
+                .map(|(kind, _)| kind.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+            responses: members(operation, "/responses").map(response).collect(),
+        }
+    }
+}
+
+impl Schema {
+    fn of(name: &str, schema: &Value) -> Self {
+        let required: Vec<&str> = each(schema, "/required").filter_map(Value::as_str).collect();
+        let own = members(schema, "/properties");
+        let inherited = each(schema, "/allOf").flat_map(|part| members(part, "/properties"));
+        let one_of = each(schema, "/oneOf").flat_map(|part| members(part, "/properties"));
+        let member = |(name, schema): (&String, &Value)| Row {
+            name: name.clone(),
+            kind: format!(
+                "{}{}",
+                kind_of(Some(schema)),
+                if required.contains(&name.as_str()) { ", required" } else { "" }
+            ),
+            description: text(schema, "/description"),
+        };
+        let mut members: Vec<Row> = own.chain(inherited).chain(one_of).map(member).collect();
+        let parts = each(schema, "/allOf").filter(|part| part.get("$ref").is_some());
+        members.extend(parts.map(|part| Row {
+            name: "…".to_owned(),
+            kind: kind_of(Some(part)),
+            description: "and all its members".to_owned(),
+        }));
+        let values: Vec<&str> = each(schema, "/enum").filter_map(Value::as_str).collect();
+        let description = match values.as_slice() {
+            [] => text(schema, "/description"),
+            values => format!("{} {}", text(schema, "/description"), values.join(" | ")),
+        };
+        Self { name: name.to_owned(), description, members }
+    }
+}
+
+/// The kind of a schema in a few words.
+fn kind_of(schema: Option<&Value>) -> String {
+    let Some(schema) = schema else { return String::new() };
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        return reference.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    if let Some(options) = schema.get("oneOf").and_then(Value::as_array) {
+        let kinds: Vec<_> = options.iter().map(|option| kind_of(Some(option))).filter(|kind| kind != "null").collect();
+        return kinds.join(" or ");
+    }
+    let kind = match schema.get("type") {
+        Some(Value::String(kind)) => kind.clone(),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|k| *k != "null").unwrap_or("").to_owned()
+        }
+        _ => "any JSON".to_owned(),
+    };
+    if kind == "array" { format!("list of {}", kind_of(schema.get("items"))) } else { kind }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn each<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn members<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    value.pointer(pointer).and_then(Value::as_object).into_iter().flatten()
+}

@@ -1,0 +1,40 @@
+//! What every request handler has at hand.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use trailbook_event::limits::{BODIES_KIB_MAX, QUERIES_RUNNING_MAX};
+use trailbook_store::{Clock, Store};
+
+use crate::auth::Auth;
+use crate::ingest::Pipeline;
+use crate::metrics::Metrics;
+
+/// The parts of a running server.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) auth: Auth,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    /// KiB of request bodies that may be in memory.
+    pub(crate) bodies: Arc<Semaphore>,
+    /// Queries that may run.
+    pub(crate) queries: Arc<Semaphore>,
+}
+
+impl App {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, clock: Clock) -> Self {
+        let metrics = Metrics::new(pipeline.rule_names());
+        Self {
+            store,
+            auth,
+            pipeline,
+            metrics,
+            clock,
+            bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
+            queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Who a request comes from, and whether they may.
+//!
+//! Credentials are read from the catalog into memory and read again when their version changes, which is looked at
+//! twice a second: a change holds within a second, without a restart.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use trailbook_store::credential::{Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope};
+use trailbook_store::{Catalog, Credential, CredentialId, Organization};
+
+/// A caller whose token is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller(Arc<Credential>);
+
+impl Caller {
+    /// The organization that it acts for.
+    pub(crate) fn organization(&self) -> &Organization {
+        self.0.organization()
+    }
+
+    /// Which credential it has.
+    pub(crate) fn credential(&self) -> CredentialId {
+        self.0.id()
+    }
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// It has no token, or one that is nobody's.
+    Unauthenticated(&'static str),
+    /// Its token does not allow this; says what it does allow.
+    NotAllowed(String),
+}
+
+/// The credentials of the catalog, as they were less than a second ago.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    catalog: Catalog,
+    current: RwLock<Arc<Credentials>>,
+}
+
+/// How often the catalog is asked whether credentials changed.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+impl Auth {
+    pub(crate) async fn new(catalog: Catalog) -> Result<Self, trailbook_store::Error> {
+        let current = RwLock::new(Arc::new(catalog.credentials().await?));
+        Ok(Self { catalog, current })
+    }
+
+    /// Keeps the credentials current. Never returns; dropped when the server stops.
+    pub(crate) async fn follow(&self) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "credentials could not be read; the last known stay in force");
+            }
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), trailbook_store::Error> {
+        let version = self.catalog.credentials_version().await?;
+        if version != self.current().version() {
+            let credentials = Arc::new(self.catalog.credentials().await?);
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = credentials;
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<Credentials> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The caller of a request with the header `Authorization: Bearer <token>`. The messages are Backstage's.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let token = bearer(headers).ok_or(Denial::Unauthenticated("Missing credentials"))?;
+        self.current().find(token).map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
+    }
+
+    /// A caller that has a scope of the native API.
+    pub(crate) fn caller_with(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Denial> {
+        let caller = self.caller(headers)?;
+        if caller.0.has_scope(scope) {
+            return Ok(caller);
+        }
+        Err(Denial::NotAllowed(format!("this needs the scope {}; {}", scope.name(), allowed(&caller.0))))
+    }
+
+    /// A caller that may read the Portal's audit log: it has `events.read`, or is granted the Portal's permission.
+    pub(crate) fn portal_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let caller = self.caller(headers)?;
+        if caller.0.has_scope(Scope::EventsRead) {
+            return Ok(caller);
+        }
+        let restrictions = &caller.0.grant().restrictions;
+        let of_plugin: Vec<&Restriction> = restrictions.iter().filter(|r| r.plugin == PORTAL_PLUGIN).collect();
+        if of_plugin.is_empty() {
+            if restrictions.is_empty() {
+                return Err(Denial::NotAllowed(format!("This needs the scope events.read; {}", allowed(&caller.0))));
+            }
+            let plugins: Vec<_> = restrictions.iter().map(|r| format!("'{}'", r.plugin)).collect();
+            let plugins = plugins.join(", ");
+            return Err(Denial::NotAllowed(format!("This token's access is restricted to plugin(s) {plugins}")));
+        }
+        if of_plugin.iter().any(|restriction| grants_reading(restriction)) {
+            return Ok(caller);
+        }
+        Err(Denial::NotAllowed(permissions_of(&of_plugin)))
+    }
+}
+
+fn grants_reading(restriction: &Restriction) -> bool {
+    let allows =
+        |list: &Option<Vec<String>>, what: &str| list.as_ref().is_none_or(|all| all.iter().any(|one| one == what));
+    allows(&restriction.permissions, PORTAL_PERMISSION) && allows(&restriction.actions, "read")
+}
+
+/// What a token of the right plugin allows instead of reading.
+fn permissions_of(restrictions: &[&Restriction]) -> String {
+    let quoted = |all: Vec<&String>| all.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>().join(", ");
+    let permissions: Vec<_> = restrictions.iter().flat_map(|r| r.permissions.iter().flatten()).collect();
+    if permissions.is_empty() {
+        let actions = restrictions.iter().flat_map(|r| r.actions.iter().flatten()).collect();
+        return format!("This token's access is restricted to permissions with action(s) {}", quoted(actions));
+    }
+    format!("This token's access is restricted to permission(s) {}", quoted(permissions))
+}
+
+/// What a token of ours allows, for messages.
+fn allowed(credential: &Credential) -> String {
+    let scopes: Vec<_> = credential.grant().scopes.iter().map(|scope| scope.name()).collect();
+    if scopes.is_empty() {
+        return "the token has none".to_owned();
+    }
+    format!("the token has {}", scopes.join(", "))
+}
+
+/// The token of `Authorization: Bearer <token>`, as Backstage reads it: `/^Bearer[ ]+(\S+)$/i`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_at_checked(6)?;
+    let token = rest.trim_start_matches(' ');
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && token.len() < rest.len();
+    (is_bearer && !token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
+}

@@ -1,0 +1,233 @@
+//! From the bytes of a write to what the store appends: split, parse, normalise, redact, exclude, seal.
+//!
+//! A body is recorded whole or not at all; when it is refused, every event that is wrong is named, up to a limit.
+
+pub(crate) mod body;
+mod split;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
+use trailbook_event::exclude::{self, Decision};
+use trailbook_event::limits::REPORTED_ERRORS_MAX;
+use trailbook_event::normalise::{Given, Normalised, normalise};
+use trailbook_event::seal::{SALT_BYTES, seal};
+use trailbook_event::{Error, Timestamp, Uuid, canonical, redact};
+use trailbook_store::{Clock, Fingerprint, Item};
+
+use crate::api::problem::{EventError, Kind, Problem};
+use crate::log;
+use crate::settings::{LogLevel, Settings, SeverityLogLevels};
+use split::Piece;
+
+/// How this server treats what it is sent.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    redaction: redact::Rules,
+    exclusion: exclude::Rules,
+    log_levels: SeverityLogLevels,
+    keep_initiated: bool,
+    skew_ms_max: i64,
+    clock: Clock,
+}
+
+/// A write that can be appended.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// What becomes of each event, in order.
+    pub(crate) entries: Vec<Entry<'static>>,
+    /// The events to be recorded, in order.
+    pub(crate) items: Vec<Item>,
+    excluded: Vec<Excluded>,
+}
+
+#[derive(Debug)]
+struct Excluded {
+    rule: String,
+    level: LogLevel,
+    /// The redacted event, where the log's level wants it.
+    canonical: Option<Vec<u8>>,
+}
+
+/// What became of one event of a write. An id waits for its sequence until the write is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Entry<'a> {
+    /// It is recorded.
+    Recorded {
+        /// Its id.
+        id: Uuid36,
+    },
+    /// An exclusion rule keeps it out.
+    Excluded {
+        /// The rule's name.
+        excluded: Cow<'a, str>,
+    },
+    /// It is nothing that is recorded.
+    Dropped {
+        /// `initiated` or `not-audit`.
+        dropped: Cow<'a, str>,
+    },
+}
+
+/// A UUID in its hyphenated form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Uuid36(pub(crate) String);
+
+impl From<Uuid> for Uuid36 {
+    fn from(id: Uuid) -> Self {
+        Self(id.to_string())
+    }
+}
+
+/// Random bytes that one event needs: for its id and its salt.
+const RANDOM_BYTES: usize = 10 + SALT_BYTES;
+
+impl Pipeline {
+    /// Reads the rules of the settings.
+    pub(crate) fn new(settings: &Settings, clock: Clock) -> Result<Self, String> {
+        let redaction = redact::Rules::new(&settings.redaction_rules).map_err(|e| format!("redaction_rules: {e}"))?;
+        let exclusion = exclude::Rules::new(&settings.exclusion_rules).map_err(|e| format!("exclusion_rules: {e}"))?;
+        Ok(Self {
+            redaction,
+            exclusion,
+            log_levels: settings.severity_log_levels.clone(),
+            keep_initiated: settings.keep_initiated,
+            skew_ms_max: settings.skew_ms_max,
+            clock,
+        })
+    }
+
+    /// The names of the exclusion rules.
+    pub(crate) fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.exclusion.names()
+    }
+
+    /// Makes a write out of a body. Takes about 10 µs an event.
+    pub(crate) fn prepare(&self, body: &[u8], is_ndjson: bool, keep_initiated: bool) -> Result<Batch, Problem> {
+        let mut work = Work {
+            pipeline: self,
+            now: Timestamp::from_millis(self.clock.now_ms()),
+            keep_initiated: keep_initiated || self.keep_initiated,
+            random: Random::default(),
+            batch: Batch::default(),
+            errors: Vec::new(),
+            errors_total: 0,
+        };
+        split::each(body, is_ndjson, &mut |piece| work.piece(piece))?;
+        if work.errors_total > 0 {
+            return Err(Problem::events(Kind::InvalidEvents, work.errors, work.errors_total));
+        }
+        Ok(work.batch)
+    }
+}
+
+impl Batch {
+    /// Writes the excluded events to the server's own log, and names the rule of each.
+    pub(crate) fn log_excluded(&self, organization: &str) -> impl Iterator<Item = &str> {
+        self.excluded.iter().map(move |excluded| {
+            if let Some(canonical) = &excluded.canonical {
+                log::excluded_event(excluded.level, organization, &excluded.rule, canonical);
+            }
+            excluded.rule.as_str()
+        })
+    }
+}
+
+struct Work<'p> {
+    pipeline: &'p Pipeline,
+    now: Timestamp,
+    keep_initiated: bool,
+    random: Random,
+    batch: Batch,
+    errors: Vec<EventError>,
+    errors_total: u64,
+}
+
+impl Work<'_> {
+    fn piece(&mut self, piece: Piece<'_>) {
+        let (index, line) = (piece.index, piece.line);
+        if let Err(error) = self.event(piece) {
+            self.errors_total += 1;
+            if self.errors.len() < REPORTED_ERRORS_MAX {
+                let (pointer, detail) = (error.pointer().to_owned(), error.to_string());
+                self.errors.push(EventError { index, line, pointer, detail });
+            }
+        }
+    }
+
+    fn event(&mut self, piece: Piece<'_>) -> Result<(), Error> {
+        let value = piece.value?;
+        let random = self.random.take();
+        let mut given = Given {
+            now: self.now,
+            skew_ms_max: self.pipeline.skew_ms_max,
+            random: [0; 10],
+            keep_initiated: self.keep_initiated,
+        };
+        let mut salt = [0; SALT_BYTES];
+        let (for_id, for_salt) = random.split_at(given.random.len());
+        given.random.copy_from_slice(for_id);
+        salt.copy_from_slice(for_salt);
+
+        let has_client_id = split::has_id(&value);
+        let event = match normalise(value, piece.text.len(), &given)? {
+            Normalised::Event(event) => event,
+            Normalised::Initiated => return self.entry(Entry::Dropped { dropped: "initiated".into() }),
+            Normalised::Ordinary => return self.entry(Entry::Dropped { dropped: "not-audit".into() }),
+        };
+        if self.errors_total > 0 {
+            // The write is refused already; the rest is only looked at for more errors.
+            return Ok(());
+        }
+        match self.pipeline.exclusion.decide(self.pipeline.redaction.apply(event)) {
+            Decision::Admitted(admitted) => {
+                let sealed = seal(&admitted, salt);
+                self.batch.entries.push(Entry::Recorded { id: sealed.id().into() });
+                let client_id = has_client_id.then(|| Fingerprint::of(piece.text));
+                self.batch.items.push(Item { sealed, client_id });
+            }
+            Decision::Excluded { rule, event } => {
+                let level = self.pipeline.log_levels.level(event.event().severity);
+                let is_wanted = log::is_enabled(level, LevelFilter::current());
+                let canonical = is_wanted.then(|| canonical::write(event.event()).bytes);
+                self.batch.excluded.push(Excluded { rule: rule.to_owned(), level, canonical });
+                return self.entry(Entry::Excluded { excluded: rule.to_owned().into() });
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: Entry<'static>) -> Result<(), Error> {
+        self.batch.entries.push(entry);
+        Ok(())
+    }
+}
+
+/// Random bytes, fetched from the system for many events at once.
+#[derive(Default)]
+struct Random {
+    bytes: Vec<u8>,
+    used: usize,
+    /// How much to fetch next: little for one event, more when they are many.
+    fetch_events: usize,
+}
+
+impl Random {
+    fn take(&mut self) -> [u8; RANDOM_BYTES] {
+        if self.used == self.bytes.len() {
+            self.fetch_events = (self.fetch_events * 4).clamp(1, 512);
+            self.bytes.resize(self.fetch_events * RANDOM_BYTES, 0);
+            getrandom::fill(&mut self.bytes).expect("the system's random number generator works once it is seeded");
+            self.used = 0;
+        }
+        let mut out = [0; RANDOM_BYTES];
+        if let Some(fresh) = self.bytes.get(self.used..self.used + RANDOM_BYTES) {
+            out.copy_from_slice(fresh);
+        }
+        self.used += RANDOM_BYTES;
+        out
+    }
+}

@@ -1,0 +1,106 @@
+//! What the server counts, in the Prometheus text format.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use trailbook_store::Store;
+
+/// The counters. Cheap to copy: copies count together.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) request_seconds: Family<FamilyLabel, Histogram, fn() -> Histogram>,
+    pub(crate) events: Family<ResultLabel, Counter>,
+    pub(crate) excluded: Family<RuleLabel, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) api: &'static str,
+    pub(crate) status: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct FamilyLabel {
+    pub(crate) api: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ResultLabel {
+    pub(crate) result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RuleLabel {
+    pub(crate) rule: String,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+impl Metrics {
+    /// Counters at zero; every rule is there from the start, so that a rule that never matched shows.
+    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            events: Family::default(),
+            excluded: Family::default(),
+        };
+        for rule in rules {
+            metrics.excluded.get_or_create(&RuleLabel { rule: rule.to_owned() });
+        }
+        for result in ["recorded", "repeated", "dropped", "not_audit", "refused"] {
+            metrics.events.get_or_create(&ResultLabel { result });
+        }
+        metrics
+    }
+
+    /// Counts what became of events.
+    pub(crate) fn count_events(&self, result: &'static str, events: u64) {
+        if events > 0 {
+            self.events.get_or_create(&ResultLabel { result }).inc_by(events);
+        }
+    }
+
+    /// The page that Prometheus reads.
+    pub(crate) fn text(&self, store: &Store) -> String {
+        let mut registry = Registry::with_prefix("trailbook");
+        registry.register("http_requests", "Answered requests", self.requests.clone());
+        registry.register("http_request_seconds", "Time to an answer", self.request_seconds.clone());
+        registry.register("events", "Events that were sent, by what became of them", self.events.clone());
+        registry.register("events_excluded", "Events that an exclusion rule kept out", self.excluded.clone());
+        let commits = store.commits();
+        let counter = |value: u64| -> Counter<u64, AtomicU64> {
+            let counter = Counter::default();
+            counter.inc_by(value);
+            counter
+        };
+        registry.register("commits", "Transactions of the journal", counter(commits.count));
+        registry.register("commit_microseconds", "Time that they took in all", counter(commits.micros));
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &registry);
+        let (events, bytes) = store.recent_size();
+        let gauges = [
+            ("recent_events", "Events in memory", events),
+            ("recent_bytes", "What they take", bytes),
+            ("appends_waiting", "Writes that wait for their commit", store.appends_waiting() as u64),
+        ];
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.truncate(end);
+        for (name, help, value) in gauges {
+            let _ = write!(text, "# HELP trailbook_{name} {help}.\n# TYPE trailbook_{name} gauge\n");
+            let _ = writeln!(text, "trailbook_{name} {value}");
+        }
+        text.push_str("# EOF\n");
+        text
+    }
+}

@@ -1,0 +1,101 @@
+//! Every route of the server, in one list.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use trailbook_event::limits::URL_BYTES_MAX;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::problem::{Kind, Problem};
+use crate::api::{docs, events};
+use crate::app::App;
+use crate::dialect::portal;
+use crate::metrics::{FamilyLabel, RequestLabels};
+use crate::ops;
+
+/// The routes, and the document that describes them.
+pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
+    OpenApiRouter::with_openapi(docs::Api::openapi())
+        .routes(routes!(events::create_events, events::list_events))
+        .routes(routes!(events::get_event))
+        .routes(routes!(portal::list_audit_events))
+        .routes(routes!(ops::get_livez))
+        .routes(routes!(ops::get_readyz))
+        .routes(routes!(ops::get_metrics))
+        .split_for_parts()
+}
+
+/// The whole service.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (routes, document) = documented();
+    let document = docs::Rendered::new(&document);
+    let (json, page) = (document.json, document.page);
+    routes
+        .route("/api/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], json)))
+        .route("/api/docs", get(async || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)))
+        .route("/", get(async || axum::response::Redirect::temporary("/api/docs")))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(&app), around))
+        .with_state(app)
+}
+
+async fn not_found(method: Method, uri: Uri) -> Response {
+    if uri.path().starts_with("/api/audit-log/") {
+        return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
+    }
+    Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    if uri.path() == portal::PATH {
+        return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
+    }
+    Problem::new(Kind::MethodNotAllowed, format!("{} has no method {method}", uri.path())).into_response()
+}
+
+/// What is done around every request: the URL's limit, headers that keep browsers careful, and counting.
+async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = tokio::time::Instant::now();
+    let api = family(request.uri().path());
+    let length = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    let mut response = if length > URL_BYTES_MAX {
+        let detail = format!("the path and query have {length} bytes, more than {URL_BYTES_MAX}");
+        Problem::new(Kind::UrlTooLong, detail).into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    );
+    let status = u32::from(response.status().as_u16());
+    app.metrics.requests.get_or_create(&RequestLabels { api, status }).inc();
+    app.metrics.request_seconds.get_or_create(&FamilyLabel { api }).observe(started.elapsed().as_secs_f64());
+    tracing::debug!(api, status, micros = started.elapsed().as_micros() as u64, "answered");
+    response
+}
+
+fn family(path: &str) -> &'static str {
+    match path {
+        "/livez" | "/readyz" | "/metrics" => "operations",
+        _ if path.starts_with("/api/v1/") => "native",
+        _ if path.starts_with("/api/audit-log/") => "portal",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Reads settings by name, from TOML or JSON, value by value, so that each error names its setting.
+//!
+//! No error repeats a value that may hold a token: of `external_access` and `catalog` they say the kind at most.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use trailbook_event::limits::RULES_MAX;
+
+use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms};
+
+/// Every key of a configuration file.
+const KEYS: [&str; 15] = [
+    "data_dir",
+    "listen",
+    "catalog",
+    "tls_cert",
+    "tls_key",
+    "behind_proxy",
+    "log_format",
+    "log_level",
+    "keep_initiated",
+    "clock_skew",
+    "idempotency_window",
+    "redaction_rules",
+    "exclusion_rules",
+    "severity_log_level_mappings",
+    "external_access",
+];
+/// What Backstage calls `severity_log_level_mappings`.
+const MAPPINGS_ALIAS: &str = "severityLogLevelMappings";
+
+pub(super) fn toml(text: &str) -> Result<Layer, SettingsError> {
+    // The library's own text of an error quotes the line, and the line may hold a token.
+    let members: Map<String, Value> = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        SettingsError::Syntax { line: before.matches('\n').count() + 1, reason: error.message().to_owned() }
+    })?;
+    if members.contains_key(MAPPINGS_ALIAS) && members.contains_key("severity_log_level_mappings") {
+        let reason = "is the same setting as severity_log_level_mappings; give one of them";
+        return Err(SettingsError::value(MAPPINGS_ALIAS, reason));
+    }
+    let mut layer = Layer::default();
+    for (key, value) in members {
+        set(&mut layer, &key, value)?;
+    }
+    Ok(layer)
+}
+
+pub(super) fn json(layer: &mut Layer, key: &str, json: &str) -> Result<(), SettingsError> {
+    let value =
+        serde_json::from_str(json).map_err(|error| SettingsError::value(key, format!("must be JSON: {error}")))?;
+    set(layer, key, value)
+}
+
+fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> {
+    let result = match key {
+        "data_dir" => path(value).map(|v| layer.data_dir = Some(v)),
+        "listen" => address(value).map(|v| layer.listen = Some(v)),
+        "catalog" => text(value).map(|v| layer.catalog = Some(v)),
+        "tls_cert" => path(value).map(|v| layer.tls_cert = Some(v)),
+        "tls_key" => path(value).map(|v| layer.tls_key = Some(v)),
+        "behind_proxy" => truth(&value).map(|v| layer.behind_proxy = Some(v)),
+        "log_format" => named(value).map(|v| layer.log_format = Some(v)),
+        "log_level" => named(value).map(|v| layer.log_level = Some(v)),
+        "keep_initiated" => truth(&value).map(|v| layer.keep_initiated = Some(v)),
+        "clock_skew" => duration_ms(value).map(|v| layer.skew_ms_max = Some(v)),
+        "idempotency_window" => duration_ms(value).map(|v| layer.idempotency_window_ms = Some(v)),
+        "redaction_rules" => rules(key, value, |_| Ok(())).map(|v| layer.redaction_rules = Some(v)),
+        "exclusion_rules" => rules(key, value, check_patterns).map(|v| layer.exclusion_rules = Some(v)),
+        "severity_log_level_mappings" | MAPPINGS_ALIAS => mappings(value).map(|v| layer.severity_log_levels = v),
+        "external_access" => {
+            return external_access::read(key, value).map(|v| layer.external_access = Some(v));
+        }
+        _ => Err(format!("there is no such setting; there are {}", KEYS.join(", "))),
+    };
+    result.map_err(|reason| SettingsError::value(key, reason))
+}
+
+/// What a value is called in an error.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}
+
+/// The members of a list, of which there is a limit.
+pub(super) fn list(value: Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(items) if items.len() > RULES_MAX => {
+            Err(format!("{} entries are more than {RULES_MAX}", items.len()))
+        }
+        Value::Array(items) => Ok(items),
+        other => Err(format!("must be a list of tables, not {}", kind(&other))),
+    }
+}
+
+pub(super) fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(format!("must be a text, not {}", kind(&other))),
+    }
+}
+
+fn path(value: Value) -> Result<PathBuf, String> {
+    text(value).map(PathBuf::from)
+}
+
+fn address(value: Value) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    text.parse().map_err(|_| format!("must be an address and a port, such as 127.0.0.1:8080, not {text:?}"))
+}
+
+fn truth(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("must be true or false, not {}", kind(value)))
+}
+
+fn named<T: FromStr<Err = String>>(value: Value) -> Result<T, String> {
+    text(value)?.parse()
+}
+
+fn duration_ms(value: Value) -> Result<i64, String> {
+    match value {
+        Value::String(text) => parse_duration_ms(&text),
+        other => Err(format!("must be a text such as \"1h\", not {}", kind(&other))),
+    }
+}
+
+fn rules<T: DeserializeOwned>(
+    key: &str,
+    value: Value,
+    check: fn(&Value) -> Result<(), String>,
+) -> Result<Vec<T>, String> {
+    let read = |(i, item): (usize, Value)| {
+        if !item.is_object() {
+            return Err(format!("{key}[{i}] must be a table, not {}", kind(&item)));
+        }
+        check(&item).map_err(|reason| format!("{key}[{i}].{reason}"))?;
+        serde_json::from_value(item).map_err(|error| format!("{key}[{i}]: {error}"))
+    };
+    list(value)?.into_iter().enumerate().map(read).collect()
+}
+
+/// Says in words what the types of an exclusion rule say only by failing.
+fn check_patterns(rule: &Value) -> Result<(), String> {
+    for key in ["actorId", "eventId"] {
+        let is_allowed = match rule.get(key) {
+            None | Some(Value::String(_)) => true,
+            Some(Value::Array(items)) => items.iter().all(Value::is_string),
+            Some(_) => false,
+        };
+        if !is_allowed {
+            return Err(format!("{key} must be a pattern or a list of patterns"));
+        }
+    }
+    Ok(())
+}
+
+fn mappings(value: Value) -> Result<SeverityLogLevelsLayer, String> {
+    let Value::Object(members) = value else {
+        return Err(format!("must be a table, not {}", kind(&value)));
+    };
+    let mut levels = SeverityLogLevelsLayer::default();
+    for (severity, value) in members {
+        let place = match severity.as_str() {
+            "low" => &mut levels.low,
+            "medium" => &mut levels.medium,
+            "high" => &mut levels.high,
+            "critical" => &mut levels.critical,
+            _ => return Err(format!("{severity:?} is no severity; there are low, medium, high, critical")),
+        };
+        let given = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        *place = Some(given.parse::<LogLevel>().map_err(|_| {
+            // Backstage's sentence, word for word.
+            let valid: Vec<&str> = LogLevel::ALL.into_iter().map(LogLevel::name).collect();
+            format!(
+                "The configuration value for 'backend.auditor.severityLogLevelMappings.{severity}' was given an invalid \
+                 value: '{given}'. Expected one of the following valid values: '{}'.",
+                valid.join(", ")
+            )
+        })?);
+    }
+    Ok(levels)
+}

@@ -1,0 +1,53 @@
+//! The HTTP status of every answer, for each family of APIs. No other file names a status.
+//!
+//! | family | errors | body |
+//! |---|---|---|
+//! | native | [`api::Problem`](crate::api::problem::Problem) | RFC 9457 `application/problem+json` |
+//! | Portal | [`portal::Refusal`](crate::dialect::portal::Refusal) | Backstage's error body |
+//! | operations | none: they answer what is so | text |
+
+use axum::http::StatusCode;
+
+use crate::api::problem::Kind;
+use crate::dialect::portal::Name;
+
+/// Something was read.
+pub(crate) const FOUND: StatusCode = StatusCode::OK;
+/// Events are durable.
+pub(crate) const RECORDED: StatusCode = StatusCode::CREATED;
+/// The server can, or cannot, do its work now.
+pub(crate) fn readiness(is_ready: bool) -> StatusCode {
+    if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// The status of a problem of the native API.
+pub(crate) fn native(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::InvalidBody | Kind::InvalidEvents | Kind::InvalidParameter => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::NotAllowed => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::KeyInWork => StatusCode::CONFLICT,
+        Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UrlTooLong => StatusCode::URI_TOO_LONG,
+        Kind::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status that Backstage gives to an error of this name (`MiddlewareFactory.error`).
+pub(crate) fn portal(name: Name) -> StatusCode {
+    match name {
+        Name::Input => StatusCode::BAD_REQUEST,
+        Name::Authentication => StatusCode::UNAUTHORIZED,
+        Name::NotAllowed => StatusCode::FORBIDDEN,
+        Name::NotFound => StatusCode::NOT_FOUND,
+        Name::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

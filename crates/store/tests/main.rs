@@ -1,0 +1,18 @@
+//! The store through its public surface, on both databases.
+//!
+//! A behaviour is an `async fn` over a [`database::Database`]; `on_both!` makes two tests of it.
+
+#[macro_use]
+mod database;
+mod append;
+mod credentials;
+mod damage;
+mod disk;
+mod failure;
+mod ids;
+mod keys;
+mod limits;
+mod opening;
+mod organizations;
+mod postgres;
+mod writes;
