@@ -242,6 +242,10 @@ fn parse_path(text: &str) -> Result<Vec<String>, String> {
         return Err(format!("the path {text:?} has an empty segment"));
     }
     let known = match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        // These are moved before any rule is applied, so a rule that names their old place would let them through.
+        ["meta", "actionType"] => return Err(moved(text, "action_type")),
+        ["meta", "queryType"] => return Err(moved(text, "query_type")),
+        ["meta", "entityRef"] => return Err(moved(text, "targets.id")),
         ["meta", _, ..] => true,
         ["changes", side, ..] => matches!(*side, "before" | "after" | "*"),
         ["context", key] => *key == "*" || (*key != "channel" && ContextKey::from_name(key).is_some()),
@@ -255,6 +259,10 @@ fn parse_path(text: &str) -> Result<Vec<String>, String> {
         ));
     }
     Ok(segments)
+}
+
+fn moved(from: &str, to: &str) -> String {
+    format!("the path {from:?} is moved to {to:?} when an event is read; redact that")
 }
 
 fn parse_pattern(text: &str) -> Result<Regex, String> {

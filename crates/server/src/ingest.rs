@@ -93,7 +93,7 @@ impl Pipeline {
         Ok(Self {
             redaction,
             exclusion,
-            log_levels: settings.severity_log_levels.clone(),
+            log_levels: settings.severity_log_levels,
             keep_initiated: settings.keep_initiated,
             skew_ms_max: settings.skew_ms_max,
             clock,

@@ -55,10 +55,10 @@ impl Metrics {
             excluded: Family::default(),
         };
         for rule in rules {
-            metrics.excluded.get_or_create(&RuleLabel { rule: rule.to_owned() });
+            let _ = metrics.excluded.get_or_create(&RuleLabel { rule: rule.to_owned() });
         }
         for result in ["recorded", "repeated", "dropped", "not_audit", "refused"] {
-            metrics.events.get_or_create(&ResultLabel { result });
+            let _ = metrics.events.get_or_create(&ResultLabel { result });
         }
         metrics
     }

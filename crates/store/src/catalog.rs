@@ -127,8 +127,7 @@ impl Catalog {
 
     async fn migrate(&self) -> Result<(), Error> {
         let doing = Error::catalog("making its schema");
-        let (blob, without_rowid) =
-            if self.is_postgres() { ("BYTEA", "") } else { ("BLOB", "WITHOUT ROWID") };
+        let (blob, without_rowid) = if self.is_postgres() { ("BYTEA", "") } else { ("BLOB", "WITHOUT ROWID") };
         let mut tx = self.begin().await?;
         if self.is_postgres() {
             // Two processes may open an empty database at once.

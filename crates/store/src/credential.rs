@@ -225,6 +225,11 @@ fn read_grant(row: &sqlx::any::AnyRow, column: usize) -> Result<Grant, Error> {
     let restrictions: Option<String> = row.try_get(column + 1).map_err(&doing)?;
     Ok(Grant {
         scopes: serde_json::from_str(&scopes).map_err(damaged)?,
-        restrictions: restrictions.as_deref().map(serde_json::from_str).transpose().map_err(damaged)?.unwrap_or_default(),
+        restrictions: restrictions
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(damaged)?
+            .unwrap_or_default(),
     })
 }

@@ -120,12 +120,7 @@ impl Journal {
             events: AtomicU64::new(0),
             micros: AtomicU64::new(0),
         });
-        let writer = Writer {
-            catalog,
-            recent: Arc::clone(&recent),
-            state: Arc::clone(&state),
-            idempotency_window_ms,
-        };
+        let writer = Writer { catalog, recent: Arc::clone(&recent), state: Arc::clone(&state), idempotency_window_ms };
         Self {
             queue: Mutex::new(Some(queue)),
             room: Arc::new(Semaphore::new(APPENDS_WAITING_KIB_MAX as usize)),

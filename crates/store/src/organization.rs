@@ -47,20 +47,15 @@ impl Catalog {
 
     /// Every organization.
     pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {
-        let rows = sqlx::query(SELECT)
-            .fetch_all(self.pool())
-            .await
-            .map_err(Error::catalog("reading organizations"))?;
+        let rows = sqlx::query(SELECT).fetch_all(self.pool()).await.map_err(Error::catalog("reading organizations"))?;
         rows.iter().map(read).collect()
     }
 }
 
 impl crate::catalog::Transaction {
     pub(crate) async fn organization(&mut self, name: &str) -> Result<Option<Organization>, Error> {
-        let rows = sqlx::query(SELECT)
-            .fetch_all(self.connection())
-            .await
-            .map_err(Error::catalog("reading organizations"))?;
+        let rows =
+            sqlx::query(SELECT).fetch_all(self.connection()).await.map_err(Error::catalog("reading organizations"))?;
         let all: Vec<Organization> = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(all.into_iter().find(|organization| organization.name == name))
     }

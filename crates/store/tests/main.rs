@@ -2,6 +2,8 @@
 //!
 //! A behaviour is an `async fn` over a [`database::Database`]; `on_both!` makes two tests of it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 #[macro_use]
 mod database;
 mod append;

@@ -1,8 +1,10 @@
 //! What tests write, how they see what was written, and the clocks that they write by.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use trailbook_event::normalise::{Given, Normalised, normalise};
 use trailbook_event::{Sealed, Span, Timestamp, exclude, json, redact, seal};
@@ -94,6 +96,12 @@ pub(crate) fn assert_dense(found: &[Found]) {
     assert_eq!(sequences, (0..found.len() as u64).collect::<Vec<_>>());
 }
 
+/// Polls a write once: then it is in the queue, and the order of the queue is the order of the calls.
+pub(crate) async fn start(mut write: Pin<&mut impl Future>) {
+    let polled = std::future::poll_fn(|context| Poll::Ready(write.as_mut().poll(context).is_pending())).await;
+    assert!(polled, "a write waits for its commit");
+}
+
 pub(crate) fn remember(key: &str, content: &str) -> Remember {
     Remember {
         key: KeyHash::of(key.as_bytes()),
@@ -104,7 +112,8 @@ pub(crate) fn remember(key: &str, content: &str) -> Remember {
 
 /// An event whose action is this.
 pub(crate) fn event(action: &str) -> Item {
-    let json = format!(r#"{{"source":"catalog","action":"{action}","meta":{{"n":1}},"actor":{{"type":"user","id":"u"}}}}"#);
+    let json =
+        format!(r#"{{"source":"catalog","action":"{action}","meta":{{"n":1}},"actor":{{"type":"user","id":"u"}}}}"#);
     Item { sealed: sealed(&json), client_id: None }
 }
 

@@ -35,7 +35,9 @@ impl Line {
             return Line::Audit;
         }
         let is_text = |name| matches!(get(name), Some(Value::String(_)));
-        if is_text("level") && is_text("message") && get("source").is_none() { Line::Ordinary } else { Line::Foreign }
+        // Backstage's root logger gives every line a `service`, and a plugin's logger a `plugin` too.
+        let is_logged = is_text("level") && is_text("message") && (is_text("service") || is_text("plugin"));
+        if is_logged && get("source").is_none() { Line::Ordinary } else { Line::Foreign }
     }
 }
 

@@ -409,3 +409,14 @@ fn a_rule_with_an_unknown_or_missing_key_is_refused() {
     let config: RuleConfig = serde_json::from_str(r#"{"name":"r","path":"message"}"#).unwrap();
     assert_eq!(config, path("r", "message"));
 }
+
+#[test]
+fn a_path_whose_value_is_promoted_is_refused_with_its_new_place() {
+    for (path, place) in
+        [("meta.actionType", "action_type"), ("meta.queryType", "query_type"), ("meta.entityRef", "targets.id")]
+    {
+        let rule = RuleConfig { name: "r".to_owned(), path: Some(path.to_owned()), pattern: None };
+        let reason = Rules::new(&[rule]).unwrap_err();
+        assert!(reason.contains(place), "{reason}");
+    }
+}

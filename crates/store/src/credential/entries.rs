@@ -125,7 +125,8 @@ impl Catalog {
             match tx.entry(new.organization.id, &new.name).await? {
                 Some(found) if !found.is_file && found.has_value => {
                     let name = &new.name;
-                    let reason = "was given a value by `trailbook token create`; revoke it or name this entry otherwise";
+                    let reason =
+                        "was given a value by `trailbook token create`; revoke it or name this entry otherwise";
                     return Err(Error::Name(format!("the token {name:?} {reason}")));
                 }
                 Some(found) => tx.set_value(found.id, new, FILE).await?,
@@ -182,11 +183,12 @@ impl Transaction {
 
     async fn file_entries(&mut self) -> Result<Vec<FileEntry>, Error> {
         let doing = Error::catalog("reading credentials");
-        let rows = sqlx::query("SELECT id, organization, name FROM credentials WHERE origin = $1 AND revoked_ms IS NULL")
-            .bind(FILE)
-            .fetch_all(self.connection())
-            .await
-            .map_err(&doing)?;
+        let rows =
+            sqlx::query("SELECT id, organization, name FROM credentials WHERE origin = $1 AND revoked_ms IS NULL")
+                .bind(FILE)
+                .fetch_all(self.connection())
+                .await
+                .map_err(&doing)?;
         let read = |row: &sqlx::any::AnyRow| {
             let found = Found { id: row.try_get(0)?, is_file: true, has_value: true };
             Ok(FileEntry { found, organization: row.try_get(1)?, name: row.try_get(2)? })

@@ -194,7 +194,8 @@ impl Plan {
             let Some(fingerprint) = item.client_id else { continue };
             let key = Key::of_event(&append.organization, append.credential, &item.sealed.id());
             let before = self.known.get(&key).map(|known| known.fingerprint);
-            let before = before.or_else(|| self.fresh.get(&key).map(|fresh| fresh.0)).or_else(|| own.get(&key).copied());
+            let before =
+                before.or_else(|| self.fresh.get(&key).map(|fresh| fresh.0)).or_else(|| own.get(&key).copied());
             if before.is_some_and(|before| before != fingerprint) {
                 return Err(reused_id(item.sealed.id(), i));
             }
@@ -310,9 +311,8 @@ pub(super) async fn heads(catalog: &Catalog) -> Result<Vec<(i64, u64)>, Error> {
     let doing = Error::catalog("reading the heads of logs");
     let sql = "SELECT id, next_sequence FROM logs WHERE state = 'open' ORDER BY id";
     let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
-    let read = |row: &sqlx::any::AnyRow| {
-        Ok((row.try_get(0)?, u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u64::MAX)))
-    };
+    let read =
+        |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u64::MAX)));
     rows.iter().map(|row| read(row).map_err(&doing)).collect()
 }
 

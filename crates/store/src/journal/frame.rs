@@ -11,7 +11,7 @@
 //!
 //! Any bytes give a frame or an error; nothing is allocated above what the header may ask for.
 
-use trailbook_event::limits::{COMMIT_EVENTS_MAX, BATCH_EVENTS_MAX, FRAME_TEXT_BYTES_MAX};
+use trailbook_event::limits::{BATCH_EVENTS_MAX, COMMIT_EVENTS_MAX, FRAME_TEXT_BYTES_MAX};
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Sealed, Span, canonical, json, normalise};
 

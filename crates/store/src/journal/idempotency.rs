@@ -114,11 +114,7 @@ pub(super) async fn find(
 }
 
 /// Remembers keys; one that had left the window is overwritten.
-pub(super) async fn remember(
-    tx: &mut Transaction,
-    rows: &[(Key, Remembered)],
-    recorded_ms: i64,
-) -> Result<(), Error> {
+pub(super) async fn remember(tx: &mut Transaction, rows: &[(Key, Remembered)], recorded_ms: i64) -> Result<(), Error> {
     const COLUMNS: usize = 6;
     for rows in in_steps(rows) {
         let values: Vec<_> = (0..rows.len())

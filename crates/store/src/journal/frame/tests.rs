@@ -24,7 +24,9 @@ fn sealed(text: &str) -> Sealed {
 
 fn two_events() -> Vec<Sealed> {
     vec![
-        sealed(r#"{"source":"catalog","action":"a","actor":{"type":"user","id":"user:default/jane"},"meta":{"n":1e3}}"#),
+        sealed(
+            r#"{"source":"catalog","action":"a","actor":{"type":"user","id":"user:default/jane"},"meta":{"n":1e3}}"#,
+        ),
         sealed(r#"{"source":"x","action":"b","context":{"request_url":"/a?b"},"targets":[{"type":"t","id":"\n"}]}"#),
     ]
 }

@@ -1,0 +1,239 @@
+//! The one HTTP client, of `send`, `query` and `demo`.
+//!
+//! It keeps asking for a while where an answer may still come (no connection, 408, 409, 429, 5xx), as often as the server
+//! wants it. Everything that is sent can be sent twice: reading changes nothing, and events carry ids.
+
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, ClientBuilder, Url, redirect};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use crate::exit::Error;
+use crate::output;
+
+/// How long connecting may take.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long one answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(90);
+/// The first pause before asking again; each further one is twice as long, up to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+/// Which server, and who asks it.
+#[derive(Args, Clone)]
+pub(crate) struct Server {
+    /// Where the server is
+    #[arg(long, env = "TRAILBOOK_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// A token of the server; see `trailbook token`
+    ///
+    /// Other processes can see flags, so prefer the environment.
+    #[arg(long, env = "TRAILBOOK_TOKEN", hide_env_values = true)]
+    pub(crate) token: String,
+    /// A certificate (PEM) to trust besides the system's, for a server of a private authority
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_CA_CERT")]
+    pub(crate) ca_cert: Option<PathBuf>,
+}
+
+/// A connection to one server.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    patience: Duration,
+}
+
+/// What the server answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A problem document, as far as commands use it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Problem {
+    #[serde(default)]
+    pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+    #[serde(default)]
+    pub(crate) errors: Vec<EventProblem>,
+}
+
+/// What is wrong with one event of a body.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EventProblem {
+    pub(crate) index: Option<usize>,
+    #[serde(default)]
+    pub(crate) pointer: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+}
+
+impl Client {
+    /// A client that keeps asking for `patience`.
+    pub(crate) fn new(server: &Server, patience: Duration) -> Result<Self, Error> {
+        let url = Url::parse(&server.url).map_err(|error| Error::Usage(format!("--url {}: {error}", server.url)))?;
+        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::Usage(format!("--url {}: must be like http://127.0.0.1:8080", server.url)));
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", server.token))
+            .map_err(|_| Error::Usage("--token: has characters that no token has".to_owned()))?;
+        bearer.set_sensitive(true);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("trailbook/", env!("CARGO_PKG_VERSION")))
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            .connect_timeout(CONNECT_MAX)
+            .timeout(ANSWER_MAX)
+            .redirect(redirect::Policy::none());
+        if is_this_machine(&url) {
+            builder = builder.no_proxy();
+        }
+        builder = with_roots(builder, &url, server.ca_cert.as_ref())?;
+        let http = builder.build().map_err(|error| Error::Failed(format!("making a client: {}", cause(&error))))?;
+        Ok(Self { http, base: url.as_str().trim_end_matches('/').to_owned(), patience })
+    }
+
+    /// The server's URL, without a slash at its end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for a path with its query.
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Error> {
+        self.ask(|| self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    /// Sends lines of JSON.
+    pub(crate) async fn post_lines(&self, path: &str, lines: Bytes) -> Result<Answer, Error> {
+        let request = || {
+            let request = self.http.post(format!("{}{path}", self.base));
+            request.header(CONTENT_TYPE, "application/x-ndjson").body(lines.clone())
+        };
+        self.ask(request).await
+    }
+
+    async fn ask(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Answer, Error> {
+        let started = Instant::now();
+        let mut pause = PAUSE_FIRST;
+        let mut is_first = true;
+        loop {
+            let (reason, wanted) = match attempt(request()).await {
+                Ok(answer) if !may_pass(answer.status) => return Ok(answer),
+                Ok(answer) => (answer.reason(), answer.retry_after()),
+                Err(error) if is_final(&error) => return Err(self.no_answer(&cause(&error))),
+                Err(error) => (cause(&error), None),
+            };
+            let wait = wanted.unwrap_or(pause);
+            if started.elapsed() + wait > self.patience {
+                return Err(self.no_answer(&reason));
+            }
+            if is_first && self.patience > PAUSE_LONGEST {
+                output::note(&format!("{}: {reason}; trying again for {} s", self.base, self.patience.as_secs()));
+            }
+            is_first = false;
+            sleep(wait).await;
+            pause = (pause * 2).min(PAUSE_LONGEST);
+        }
+    }
+
+    fn no_answer(&self, reason: &str) -> Error {
+        Error::Failed(format!("no answer from {}: {reason}", self.base))
+    }
+}
+
+impl Answer {
+    /// The problem document in the body, or an empty one.
+    pub(crate) fn problem(&self) -> Problem {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Why the server did not do what was asked, in a sentence.
+    pub(crate) fn reason(&self) -> String {
+        let problem = self.problem();
+        match (problem.title.as_str(), problem.detail.as_str()) {
+            ("", _) => format!("status {}", self.status),
+            (title, "") => title.to_owned(),
+            (title, detail) => format!("{title}: {detail}"),
+        }
+    }
+
+    /// The error that a refusal is.
+    pub(crate) fn refusal(&self, base: &str) -> Error {
+        let text = format!("{base}: {}", self.reason());
+        match self.status {
+            300..=399 => Error::Usage(format!("{base}: the server is elsewhere (status {})", self.status)),
+            400..=499 => Error::Usage(text),
+            _ => Error::Failed(text),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+}
+
+async fn attempt(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Answer { status, headers, body: response.bytes().await? })
+}
+
+/// Whether the same request may be answered otherwise a little later.
+fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429 | 500..=599)
+}
+
+/// Whether asking again would end the same: the request cannot be built, or the certificate is not trusted.
+fn is_final(error: &reqwest::Error) -> bool {
+    error.is_builder() || sources(error).any(|source| source.is::<rustls::Error>())
+}
+
+/// What lies under an error, the outermost first. `std::io::Error` hides what it wraps from `source`.
+fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let here = next?;
+        let wrapped = here.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn std::error::Error + 'static)),
+            None => here.source(),
+        };
+        Some(here)
+    })
+}
+
+/// The innermost reason of an error; what lies around it repeats the URL.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it took too long".to_owned();
+    }
+    sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+/// Whom to trust. Plain HTTP trusts nobody, so that it works where the system has no certificates.
+fn with_roots(builder: ClientBuilder, url: &Url, ca_cert: Option<&PathBuf>) -> Result<ClientBuilder, Error> {
+    if url.scheme() == "http" {
+        return Ok(builder.tls_certs_only([]));
+    }
+    let Some(path) = ca_cert else { return Ok(builder) };
+    let wrong = |reason: String| Error::Usage(format!("--ca-cert {}: {reason}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(wrong("holds no certificate in PEM form".to_owned()));
+    }
+    Ok(builder.tls_certs_merge(certificates))
+}

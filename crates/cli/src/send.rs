@@ -1,0 +1,194 @@
+//! `trailbook send`: reads lines, gives each an id, and sends them in batches until all are recorded or refused.
+//!
+//! Promises: every line of the input ends in exactly one count of the summary; sending the same input again records
+//! nothing twice; one bad line never keeps another from being sent; memory does not grow with the input.
+
+mod batch;
+mod lines;
+mod prepare;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+use trailbook_event::limits::EVENT_BYTES_MAX;
+
+use crate::client::{Client, Server};
+use crate::exit::{Error, Exit};
+use crate::output;
+use batch::Batch;
+use lines::{Line, Lines};
+
+/// How long a server that does not answer is asked again.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Send events from a file or standard input
+///
+/// Each line is one event: Trailbook's own JSON, or what a Backstage backend logs in production, also mixed. Lines that do
+/// not begin with { are passed over. A line gets an id made from the run's name, its place and its content, unless it has
+/// one, so sending a file again records nothing twice for as long as the server remembers ids (7 days by default). Lines
+/// that the server refuses are named on standard error, and all others are recorded.
+///
+/// Exit codes: 0 all was taken, 1 some lines were refused, 2 wrong usage or token, 3 the server or the network failed.
+///
+/// Such as: TRAILBOOK_TOKEN=… trailbook send --url https://audit.example audit.log
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    server: Server,
+    /// The file to send; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The name of this run, which ids are made from [default: the file's absolute path]
+    ///
+    /// Give one where a path is used again for other lines (a rotated log), and with standard input: without a name, two
+    /// inputs are the same as far as they are equal from their beginning on, line by line.
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// Keep records that an action began (outcome initiated), whatever the server's settings say
+    #[arg(long)]
+    keep_initiated: bool,
+}
+
+/// What became of the lines of one input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Recorded, now or before.
+    pub(crate) recorded: u64,
+    /// Of these, recorded before.
+    pub(crate) before: u64,
+    /// Kept out by an exclusion rule.
+    pub(crate) excluded: u64,
+    /// Records of outcome `initiated`.
+    pub(crate) dropped: u64,
+    /// Lines that are no events.
+    pub(crate) passed_over: u64,
+    /// Lines that are wrong.
+    pub(crate) refused: u64,
+}
+
+impl Tally {
+    pub(crate) fn text(&self) -> String {
+        format!(
+            "recorded {} ({} of them before), excluded {}, dropped {}, passed over {}, refused {}",
+            self.recorded, self.before, self.excluded, self.dropped, self.passed_over, self.refused
+        )
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let client = Client::new(&arguments.server, PATIENCE)?;
+    let started = Instant::now();
+    let (input, run, size_bytes) = open(&arguments.file)?;
+    let mut load = Load::new(&client, arguments.run.unwrap_or(run), arguments.file.display().to_string());
+    load.keep_initiated = arguments.keep_initiated;
+    load.progress = progress(size_bytes);
+    let result = load.all(input).await;
+    load.progress.finish_and_clear();
+    let (tally, seconds) = (load.tally, started.elapsed().as_secs_f64());
+    output::note(&format!("{} in {seconds:.1} s", tally.text()));
+    result?;
+    if tally.passed_over > 0 && tally.passed_over == load.lines {
+        output::note("no line is an event: a line must be one JSON object, as `trailbook send --help` says");
+    }
+    Ok(if tally.refused > 0 { Exit::Partly } else { Exit::Done })
+}
+
+/// The sending of one input.
+pub(crate) struct Load<'a> {
+    client: &'a Client,
+    run: String,
+    /// What messages call the input.
+    label: String,
+    keep_initiated: bool,
+    progress: ProgressBar,
+    tally: Tally,
+    /// Lines that are not empty.
+    lines: u64,
+}
+
+impl<'a> Load<'a> {
+    pub(crate) fn new(client: &'a Client, run: String, label: String) -> Self {
+        let progress = ProgressBar::hidden();
+        Self { client, run, label, keep_initiated: false, progress, tally: Tally::default(), lines: 0 }
+    }
+
+    /// Sends all lines, and says what became of them.
+    pub(crate) async fn send(mut self, input: impl BufRead) -> Result<Tally, Error> {
+        self.all(input).await?;
+        Ok(self.tally)
+    }
+
+    async fn all(&mut self, input: impl BufRead) -> Result<(), Error> {
+        let mut lines = Lines::new(input);
+        let mut batch = Batch::default();
+        while let Some(line) = lines.next().map_err(|error| self.unreadable(&error))? {
+            self.lines += 1;
+            if line.bytes.first() != Some(&b'{') {
+                self.tally.passed_over += 1;
+            } else if line.is_cut() {
+                let reason = format!("the line has {} bytes, more than {EVENT_BYTES_MAX}", line.length_bytes);
+                self.refuse(line.number, &reason, "");
+            } else {
+                self.add(&mut batch, &line).await?;
+            }
+            self.progress.set_position(lines.offset());
+        }
+        self.post(batch).await
+    }
+
+    async fn add(&mut self, batch: &mut Batch, line: &Line) -> Result<(), Error> {
+        let text = prepare::prepare(&self.run, line);
+        if !batch.has_room(text.len()) {
+            self.post(std::mem::take(batch)).await?;
+        }
+        batch.push(line.number, text);
+        Ok(())
+    }
+
+    /// Names a line that is not recorded.
+    fn refuse(&mut self, line: u64, detail: &str, pointer: &str) {
+        self.tally.refused += 1;
+        let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
+        let text = format!("{}:{line}: {detail}{place}", self.label);
+        self.progress.suspend(|| output::note(&text));
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> Error {
+        Error::Failed(format!("reading {}: {error}", self.label))
+    }
+}
+
+/// The input, the name of its run, and its size where it has one.
+fn open(file: &Path) -> Result<(Box<dyn BufRead>, String, Option<u64>), Error> {
+    if file == Path::new("-") {
+        return Ok((Box::new(BufReader::new(std::io::stdin())), "-".to_owned(), None));
+    }
+    let wrong = |error: std::io::Error| Error::Usage(format!("{}: {error}", file.display()));
+    let path = file.canonicalize().map_err(wrong)?;
+    let opened = File::open(&path).map_err(wrong)?;
+    let metadata = opened.metadata().map_err(wrong)?;
+    if metadata.is_dir() {
+        return Err(Error::Usage(format!("{} is a folder", file.display())));
+    }
+    let size_bytes = metadata.is_file().then_some(metadata.len());
+    Ok((Box::new(BufReader::new(opened)), path.display().to_string(), size_bytes))
+}
+
+fn progress(size_bytes: Option<u64>) -> ProgressBar {
+    if !output::notes_are_read() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match size_bytes {
+        Some(size) => (ProgressBar::new(size), "{wide_bar} {bytes} of {total_bytes}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {bytes}, {bytes_per_sec}"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,136 @@
+//! The settings of a server as flags and environment variables; the file and the rules are the server's.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use trailbook_server::settings::{
+    DATA_DIR_DEFAULT, Layer, LogFormat, LogLevel, Settings, SettingsError, parse_duration_ms,
+};
+
+/// Where a server keeps what it keeps. Shared by `serve` and `token`.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// A TOML file with settings; flags and environment win over it.
+    ///
+    /// Its keys are the names of the flags with _ for -, such as: listen = "127.0.0.1:9000"
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder of all that the server keeps; made where it is missing [default: trailbook-data]
+    #[arg(long, value_name = "DIR", env = "TRAILBOOK_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// A PostgreSQL database for the catalog, instead of SQLite in the data folder
+    ///
+    /// Such as: --catalog postgres://trailbook@db.example/trailbook
+    #[arg(long, value_name = "URL", env = "TRAILBOOK_CATALOG", hide_env_values = true)]
+    catalog: Option<String>,
+}
+
+impl Place {
+    /// What flags and environment say, over what the file says.
+    fn layer(self) -> Result<Layer, SettingsError> {
+        let file = self.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
+        Ok(Layer { data_dir: self.data_dir, catalog: self.catalog, ..Layer::default() }.over(file))
+    }
+
+    /// The data folder and the catalog.
+    pub(crate) fn resolve(self) -> Result<(PathBuf, Option<String>), SettingsError> {
+        let layer = self.layer()?;
+        Ok((layer.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT)), layer.catalog))
+    }
+}
+
+/// Every setting of a server.
+#[derive(Args)]
+pub(crate) struct SettingsArguments {
+    #[command(flatten)]
+    place: Place,
+    /// The address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    ///
+    /// An address that other machines can reach needs --tls-cert and --tls-key, or --behind-proxy.
+    #[arg(long, value_name = "ADDR", env = "TRAILBOOK_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The certificate for HTTPS, PEM, followed by those that lead to its root
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front of the server encrypts, so plain HTTP is allowed on any address
+    #[arg(long, env = "TRAILBOOK_BEHIND_PROXY", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    behind_proxy: Option<bool>,
+    /// How the server's log looks on standard error: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", env = "TRAILBOOK_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+    /// What the server's log shows: error, warn, info or debug [default: info]
+    #[arg(long, value_name = "LEVEL", env = "TRAILBOOK_LOG_LEVEL")]
+    log_level: Option<LogLevel>,
+    /// Keep records that an action began (outcome initiated), which are dropped otherwise
+    #[arg(long, env = "TRAILBOOK_KEEP_INITIATED", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    keep_initiated: Option<bool>,
+    /// How far ahead of the server's clock an event's time may lie [default: 1h]
+    ///
+    /// A whole number and ms, s, m, h or d.
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_CLOCK_SKEW", value_parser = parse_duration_ms)]
+    clock_skew: Option<i64>,
+    /// How long an Idempotency-Key or a client's event id is remembered [default: 7d]
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_IDEMPOTENCY_WINDOW", value_parser = parse_duration_ms)]
+    idempotency_window: Option<i64>,
+    /// What is replaced in events before anything else sees them, as a JSON list
+    ///
+    /// Such as: --redaction-rules '[{"name": "mail", "path": "actor.email"}, {"name": "card", "pattern": "[0-9]{16}"}]'
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_REDACTION_RULES")]
+    redaction_rules: Option<String>,
+    /// Which actor's which events are never stored, as a JSON list that replaces the default
+    ///
+    /// Such as: --exclusion-rules '[{"actorId": "plugin:*", "eventId": ["entity-fetch", "entity-facets"]}]'. The default
+    /// excludes these two events of plugin:* and of user:default/synthetic-*.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXCLUSION_RULES")]
+    exclusion_rules: Option<String>,
+    /// At which level excluded events of a severity are written to the server's log, as JSON
+    ///
+    /// Such as: --severity-log-level-mappings '{"low": "info", "critical": "warn"}'. By default low is debug and all
+    /// others are info.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_SEVERITY_LOG_LEVEL_MAPPINGS")]
+    severity_log_level_mappings: Option<String>,
+    /// Tokens, in the shape of Backstage's externalAccess, as a JSON list
+    ///
+    /// Other processes can see flags, so prefer the environment or the file. Such as: '[{"type": "static", "options":
+    /// {"token": "…", "subject": "portal"}, "accessRestrictions": [{"plugin": "audit-log"}]}]'
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXTERNAL_ACCESS", hide_env_values = true)]
+    external_access: Option<String>,
+}
+
+impl SettingsArguments {
+    /// The settings: flags and environment over the file over the defaults.
+    pub(crate) fn resolve(self) -> Result<Settings, SettingsError> {
+        let lower = self.place.layer()?;
+        let mut layer = Layer {
+            listen: self.listen,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            behind_proxy: self.behind_proxy,
+            log_format: self.log_format,
+            log_level: self.log_level,
+            keep_initiated: self.keep_initiated,
+            skew_ms_max: self.clock_skew,
+            idempotency_window_ms: self.idempotency_window,
+            ..Layer::default()
+        };
+        let lists = [
+            ("redaction_rules", self.redaction_rules),
+            ("exclusion_rules", self.exclusion_rules),
+            ("severity_log_level_mappings", self.severity_log_level_mappings),
+            ("external_access", self.external_access),
+        ];
+        for (key, json) in lists {
+            if let Some(json) = json {
+                layer.set_json(key, &json)?;
+            }
+        }
+        layer.over(lower).resolve()
+    }
+}
