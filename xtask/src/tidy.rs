@@ -6,6 +6,7 @@
 mod arrows;
 mod boundary;
 mod lexer;
+mod limits;
 mod links;
 mod source;
 mod text;
@@ -49,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let manifest = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
     findings.extend(arrows::check(&repository::metadata()?, &manifest));
+    findings.extend(limits::check(&manifest(limits::CODE), &manifest(limits::DOCUMENT)));
 
     findings.sort();
     for finding in &findings {

@@ -35,6 +35,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// It loads what a Backstage backend logged, spread over the last 24 hours, prints a token and three requests to paste, and
 /// serves until a signal. A second run goes on with its folder.
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// The folder of the demo; made where it is missing
     #[arg(long, value_name = "DIR", default_value = "trailbook-demo")]
@@ -90,7 +91,8 @@ impl State {
         let shown = folder.display();
         match fs::read(folder.join("demo.json")) {
             Ok(bytes) => {
-                let damaged = |error| Error::Usage(format!("{shown}/demo.json is damaged ({error}); remove the folder"));
+                let damaged =
+                    |error| Error::Usage(format!("{shown}/demo.json is damaged ({error}); remove the folder"));
                 return serde_json::from_slice(&bytes).map_err(damaged);
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

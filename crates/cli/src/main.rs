@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 /// of it was refused or what was named is not there, 2 wrong usage or configuration, 3 the server, the network or a disk
 /// failed.
 #[derive(Parser)]
-#[command(name = "trailbook", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "trailbook", version, verbatim_doc_comment)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

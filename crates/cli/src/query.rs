@@ -15,8 +15,9 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Results};
 use table::Table;
 
-/// How long a server that is busy is asked again. A person waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server that does not answer is asked again in the middle of all events. Elsewhere a person waits, and asks
+/// again.
+const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 
 /// Search events
 ///
@@ -28,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// Such as: trailbook query outcome=failed,denied 'action=entity-*' actor.id!=user:default/jane --from 2026-01-01T00:00:00Z
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     server: Server,
@@ -74,7 +76,7 @@ struct Page<'a> {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let client = Client::new(&arguments.server, PATIENCE)?;
+    let client = Client::new(&arguments.server, if arguments.all { PATIENCE_FOR_ALL } else { Duration::ZERO })?;
     let conditions = arguments.conditions()?;
     let mut results = Results::new();
     let mut shown = Shown::new(arguments.format);

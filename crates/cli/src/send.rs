@@ -37,6 +37,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Such as: TRAILBOOK_TOKEN=… trailbook send --url https://audit.example audit.log
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     server: Server,
@@ -130,7 +131,7 @@ impl<'a> Load<'a> {
             self.lines += 1;
             if line.bytes.first() != Some(&b'{') {
                 self.tally.passed_over += 1;
-            } else if line.is_cut() {
+            } else if line.is_cut {
                 let reason = format!("the line has {} bytes, more than {EVENT_BYTES_MAX}", line.length_bytes);
                 self.refuse(line.number, &reason, "");
             } else {

@@ -12,7 +12,7 @@ use trailbook_server::settings::{
 /// Where a server keeps what it keeps. Shared by `serve` and `token`.
 #[derive(Args)]
 pub(crate) struct Place {
-    /// A TOML file with settings; flags and environment win over it.
+    /// A TOML file with settings; flags and environment win over it
     ///
     /// Its keys are the names of the flags with _ for -, such as: listen = "127.0.0.1:9000"
     #[arg(long, value_name = "FILE", env = "TRAILBOOK_CONFIG")]

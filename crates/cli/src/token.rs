@@ -18,6 +18,7 @@ use crate::settings::Place;
 ///
 /// It works on the data folder or catalog itself, beside a running server, which follows within a second.
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -37,6 +38,7 @@ enum Command {
 ///
 /// Such as: trailbook token create --data-dir DIR --name backstage --scope events.write
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 struct Create {
     #[command(flatten)]
     place: Place,
@@ -64,6 +66,7 @@ struct Create {
 
 /// List tokens, never their values
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 struct List {
     #[command(flatten)]
     place: Place,
@@ -76,6 +79,7 @@ struct List {
 ///
 /// Exit code 1 says that there is no such token.
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 struct Revoke {
     #[command(flatten)]
     place: Place,
@@ -110,7 +114,10 @@ async fn create(arguments: Create) -> Result<Exit, Error> {
     let name = arguments.name.clone();
     let entry = NewEntry { organization: organization.clone(), name: arguments.name, token: token.clone(), grant };
     catalog.create_entry(entry).await?;
-    output::note(&format!("made the token {name:?} of the organization {:?}; it is not shown again", organization.name()));
+    output::note(&format!(
+        "made the token {name:?} of the organization {:?}; it is not shown again",
+        organization.name()
+    ));
     output::line(&token)?;
     Ok(Exit::Done)
 }

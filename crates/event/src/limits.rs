@@ -63,7 +63,7 @@ pub const BODIES_KIB_MAX: u32 = 256 * 1024;
 /// The window of a zstd body, as a power of two: what its decoder may take.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Queries that run at once; one more waits.
-pub const QUERIES_RUNNING_MAX: usize = 16;
+pub const QUERIES_RUNNING_MAX: usize = 4;
 /// Seconds that a query may take.
 pub const QUERY_SECONDS_MAX: u64 = 30;
 /// Seconds that a graceful stop waits for requests in work.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::PAGE_REACH_MAX;
-use trailbook_store::{Row, Snapshot};
+use trailbook_store::{Frame, Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
 use matcher::Matcher;
@@ -65,9 +65,11 @@ pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer
         if i % FRAMES_PER_CHECK == 0 && cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        for row in frame.rows().filter(|row| matcher.matches(row)) {
-            total += 1;
-            page.offer(row);
+        for (place, row) in (0u32..).zip(frame.rows()) {
+            if matcher.matches(&row) {
+                total += 1;
+                page.offer(&row, frame, place);
+            }
         }
     }
     let (rows, next) = page.finish();
@@ -92,13 +94,18 @@ struct PageOf<'a> {
 
 /// The place of a row in the order: the least comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(i128, u64);
+struct Rank(i64, u64);
 
-struct Ranked<'a>(Rank, Row<'a>);
+/// A row, in the few bytes that an offset of millions allows for.
+struct Ranked<'a> {
+    rank: Rank,
+    frame: &'a Frame,
+    place: u32,
+}
 
 impl PartialEq for Ranked<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.rank == other.rank
     }
 }
 
@@ -112,14 +119,15 @@ impl PartialOrd for Ranked<'_> {
 
 impl Ord for Ranked<'_> {
     fn cmp(&self, other: &Self) -> Comparison {
-        self.0.cmp(&other.0)
+        self.rank.cmp(&other.rank)
     }
 }
 
+/// The complement of a number turns its order round, at the ends of its range too.
 fn rank(order: Order, occurred_ns: i64, sequence: u64) -> Rank {
     match order {
-        Order::Newest => Rank(-i128::from(occurred_ns), u64::MAX - sequence),
-        Order::Oldest => Rank(i128::from(occurred_ns), sequence),
+        Order::Newest => Rank(!occurred_ns, !sequence),
+        Order::Oldest => Rank(occurred_ns, sequence),
         Order::Sequence => Rank(0, sequence),
     }
 }
@@ -143,24 +151,25 @@ impl<'a> PageOf<'a> {
         })
     }
 
-    fn offer(&mut self, row: Row<'a>) {
+    fn offer(&mut self, row: &Row<'_>, frame: &'a Frame, place: u32) {
         let rank = rank(self.order, row.occurred_ns, row.sequence);
         if self.after.is_some_and(|after| rank <= after) {
             return;
         }
         if self.kept.len() < self.keep {
-            self.kept.push(Ranked(rank, row));
+            self.kept.push(Ranked { rank, frame, place });
         } else if let Some(mut last) = self.kept.peek_mut()
-            && rank < last.0
+            && rank < last.rank
         {
-            *last = Ranked(rank, row);
+            *last = Ranked { rank, frame, place };
         }
     }
 
     fn finish(self) -> (Vec<Row<'a>>, Option<Cursor>) {
         let order = self.order;
         let sorted = self.kept.into_sorted_vec();
-        let mut rows = sorted.into_iter().map(|ranked| ranked.1).skip(self.offset);
+        let mut rows =
+            sorted.into_iter().skip(self.offset).filter_map(|ranked| ranked.frame.row(ranked.place as usize));
         let page: Vec<Row<'a>> = rows.by_ref().take(self.limit).collect();
         let has_more = rows.next().is_some();
         let cursor = |row: &Row<'_>| Cursor { order, occurred_ns: row.occurred_ns, sequence: row.sequence };

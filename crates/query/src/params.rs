@@ -37,8 +37,8 @@ pub fn parse(pairs: &[(String, String)]) -> Result<Query, Error> {
         match name.as_str() {
             "from" => query.occurred.0 = Some(time(name, value)?.nanos()),
             "to" => query.occurred.1 = Some(time(name, value)?.nanos()),
-            "recorded_from" => query.recorded.0 = Some(time(name, value)?.millis()),
-            "recorded_to" => query.recorded.1 = Some(time(name, value)?.millis()),
+            "recorded_from" => query.recorded.0 = Some(millis_up(time(name, value)?)),
+            "recorded_to" => query.recorded.1 = Some(millis_up(time(name, value)?)),
             "sequence_from" => query.sequence.0 = Some(number(name, value)?),
             "sequence_to" => query.sequence.1 = Some(number(name, value)?),
             "order" => query.order = order(value)?,
@@ -77,6 +77,12 @@ pub fn time(name: &str, value: &str) -> Result<Timestamp, Error> {
     // In a URL a plus sign that was not escaped arrives as a space.
     let text = value.replace(' ', "+");
     Timestamp::parse(&text).map_err(|e| Error::parameter(name, format!("{e}, not {value:?}")))
+}
+
+/// Milliseconds, rounded up: what is compared has whole ones, so "from" and "before" both stay exact.
+fn millis_up(time: Timestamp) -> i64 {
+    const NANOS: i64 = 1_000_000;
+    time.nanos().div_euclid(NANOS) + i64::from(time.nanos().rem_euclid(NANOS) > 0)
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, Error> {

@@ -81,7 +81,8 @@ impl Listener {
     async fn accept(&self) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(std::io::Error::other)?;
         let (stream, _) = self.tcp.accept().await?;
-        stream.set_nodelay(true)?;
+        // Fails only where the client has gone already, which its own task will find out.
+        let _ = stream.set_nodelay(true);
         Ok((stream, place))
     }
 }

@@ -26,7 +26,7 @@ pub use credential::{Credential, CredentialId};
 pub use error::Error;
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 pub use organization::{DEFAULT_ORGANIZATION, Organization};
-pub use recent::{Row, Snapshot};
+pub use recent::{Frame, Row, Snapshot};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]

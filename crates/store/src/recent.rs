@@ -70,7 +70,8 @@ impl Frame {
         (0..self.rows.len()).filter_map(|i| self.row(i))
     }
 
-    fn row(&self, i: usize) -> Option<Row<'_>> {
+    /// The event of this place in the frame, from 0.
+    pub fn row(&self, i: usize) -> Option<Row<'_>> {
         let entry = self.rows.get(i)?;
         let next = self.rows.get(i + 1);
         let text_end = next.map_or(self.text.len(), |next| next.text_start as usize);

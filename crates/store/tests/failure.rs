@@ -1,8 +1,11 @@
 //! Statements and commits that fail, and a writer that panics.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
+use trailbook_store::credential::{Grant, NewEntry};
 use trailbook_store::{Clock, Error};
 
 use crate::database::{Database, on_postgres, on_sqlite};
@@ -12,6 +15,7 @@ on_both!(
     a_full_disk_refuses_the_write_and_the_store_goes_on,
     a_failed_statement_refuses_the_write_and_the_store_goes_on,
     a_writer_that_panics_poisons_the_store,
+    a_call_that_is_given_up_leaves_nothing_open,
 );
 
 async fn a_full_disk_refuses_the_write_and_the_store_goes_on(database: &Database) {
@@ -129,4 +133,36 @@ async fn a_writer_that_panics_poisons_the_store(database: &Database) {
     assert_eq!(sender.send(events(&["d"])).await.unwrap().sequences, [1]);
     assert_dense(&sender.found());
     sender.close().await;
+}
+
+async fn a_call_that_is_given_up_leaves_nothing_open(database: &Database) {
+    let sender = Sender::new(database.open().await).await;
+    let catalog = sender.store.catalog();
+    // Given up after ever more steps, until it comes to its end.
+    for steps in 0.. {
+        let token = format!("token-number-{steps}");
+        let grant = Some(Grant::default());
+        let new = NewEntry { organization: sender.organization().clone(), name: token.clone(), token, grant };
+        let mut call = Box::pin(catalog.create_entry(new));
+        let mut is_done = false;
+        for _ in 0..steps {
+            is_done |= poll_once(call.as_mut()).await;
+            if is_done {
+                break;
+            }
+            // What the database was asked for, it answers.
+            catalog.ping().await.unwrap();
+        }
+        drop(call);
+        sender.send(events(&["a"])).await.unwrap();
+        if is_done {
+            break;
+        }
+    }
+    assert_dense(&sender.found());
+    sender.close().await;
+}
+
+async fn poll_once(mut call: Pin<&mut impl Future>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await
 }

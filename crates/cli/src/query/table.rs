@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use crate::exit::Error;
 
 const HEADINGS: [&str; 6] = ["TIME", "ACTOR", "ACTION", "TARGET", "OUTCOME", "SOURCE"];
-/// The widest that a column gets while another needs room.
-const COLUMN_CHARS_FAIR: usize = 24;
+/// How narrow a column may get so that others have room.
+const COLUMN_CHARS_MIN: usize = 10;
 const GAP: &str = "  ";
 
 /// A table that grows page by page. The first page gives the widths.
@@ -80,7 +80,7 @@ impl Event {
     }
 }
 
-/// How wide each column is: as its content, and where that is too much, the widest give way.
+/// How wide each column is: as its content, and where that is too much, the widest give way, but for time and outcome.
 fn widths(rows: &[[String; 6]], columns_max: Option<usize>) -> [usize; 6] {
     let mut widths = [0; 6];
     for row in rows {
@@ -91,8 +91,12 @@ fn widths(rows: &[[String; 6]], columns_max: Option<usize>) -> [usize; 6] {
     let Some(columns_max) = columns_max else { return widths };
     let room = columns_max.saturating_sub(GAP.len() * (widths.len() - 1));
     while widths.iter().sum::<usize>() > room {
-        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > COLUMN_CHARS_FAIR / 2) else { break };
-        *widest -= 1;
+        let [_, actor, action, target, _, source] = &mut widths;
+        let widest = [actor, action, target, source].into_iter().max();
+        match widest.filter(|widest| **widest > COLUMN_CHARS_MIN) {
+            Some(widest) => *widest -= 1,
+            None => break,
+        }
     }
     widths
 }
@@ -177,12 +181,13 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for columns in [1, 10, 40, 80, 100] {
-            for line in table(Some(columns), &[EVENT, r#"{"action":"ääääääääääääääääääääääääääääää"}"#]) {
+            for line in table(Some(columns), &[EVENT, r#"{"action":"äääääääääääääääääääääääääää"}"#])
+            {
                 assert!(line.chars().count() <= columns, "{columns}: {line}");
             }
         }
         let lines = table(Some(80), &[EVENT]);
-        assert!(lines[1].starts_with("2026-01-15 12:") && lines[1].contains('…'), "{}", lines[1]);
+        assert!(lines[1].starts_with("2026-01-15 12:00:00  ") && lines[1].contains('…'), "{}", lines[1]);
     }
 
     #[test]

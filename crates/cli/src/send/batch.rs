@@ -36,8 +36,7 @@ struct Prepared {
 impl Batch {
     /// Whether a line of this size can be added. An empty batch takes any.
     pub(super) fn has_room(&self, text_bytes: usize) -> bool {
-        self.lines.is_empty()
-            || (self.lines.len() < BATCH_LINES_MAX && self.size_bytes + text_bytes < BATCH_BYTES_MAX)
+        self.lines.is_empty() || (self.lines.len() < BATCH_LINES_MAX && self.size_bytes + text_bytes < BATCH_BYTES_MAX)
     }
 
     pub(super) fn push(&mut self, number: u64, text: Vec<u8>) {

@@ -18,15 +18,10 @@ pub(super) struct Line {
     pub(super) offset: u64,
     /// What it says; of a line that is cut, its beginning.
     pub(super) bytes: Vec<u8>,
-    /// How long it is in the input.
+    /// Whether it says more than what is kept of it.
+    pub(super) is_cut: bool,
+    /// How long it is in the input, its end included.
     pub(super) length_bytes: u64,
-}
-
-impl Line {
-    /// Whether the line is longer than what is kept of it.
-    pub(super) fn is_cut(&self) -> bool {
-        self.bytes.len() as u64 > EVENT_BYTES_MAX as u64 && self.length_bytes > KEPT_BYTES_MAX as u64
-    }
 }
 
 /// Reads the lines of an input.
@@ -50,7 +45,7 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let offset = self.offset;
-            let Some(mut bytes) = self.read()? else { return Ok(None) };
+            let Some((mut bytes, is_cut)) = self.read()? else { return Ok(None) };
             self.number += 1;
             if offset == 0 && bytes.starts_with(b"\xef\xbb\xbf") {
                 bytes.drain(..3);
@@ -60,14 +55,16 @@ impl<R: BufRead> Lines<R> {
                 continue;
             }
             let bytes = trimmed.to_vec();
-            return Ok(Some(Line { number: self.number, offset, bytes, length_bytes: self.offset - offset }));
+            return Ok(Some(Line { number: self.number, offset, bytes, is_cut, length_bytes: self.offset - offset }));
         }
     }
 
-    /// What is kept of the next line, its end not included; `None` at the end of the input.
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// What is kept of the next line, without white space before it, and whether more than white space is missing;
+    /// `None` at the end of the input.
+    fn read(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
         let mut kept = Vec::new();
         let mut is_there = false;
+        let mut is_cut = false;
         loop {
             let buffer = match self.input.fill_buf() {
                 Ok(buffer) => buffer,
@@ -75,18 +72,20 @@ impl<R: BufRead> Lines<R> {
                 Err(error) => return Err(error),
             };
             if buffer.is_empty() {
-                return Ok(is_there.then_some(kept));
+                return Ok(is_there.then_some((kept, is_cut)));
             }
             is_there = true;
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
-            let room = KEPT_BYTES_MAX.saturating_sub(kept.len());
-            kept.extend_from_slice(part.get(..room).unwrap_or(part));
+            let said = if kept.is_empty() { part.trim_ascii_start() } else { part };
+            let (fits, missing) = said.split_at(said.len().min(KEPT_BYTES_MAX.saturating_sub(kept.len())));
+            kept.extend_from_slice(fits);
+            is_cut |= !missing.trim_ascii().is_empty();
             let used = part.len() + usize::from(end.is_some());
             self.input.consume(used);
             self.offset += used as u64;
             if end.is_some() {
-                return Ok(Some(kept));
+                return Ok(Some((kept, is_cut)));
             }
         }
     }
@@ -117,10 +116,12 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_cut_and_the_next_is_whole() {
-        let whole = vec![b'{'; KEPT_BYTES_MAX - 1];
-        let long = vec![b'{'; 3 * KEPT_BYTES_MAX];
-        let all = lines(&[&whole, b"\n".as_slice(), &long, b"\n{}"].concat());
-        assert_eq!(all.iter().map(Line::is_cut).collect::<Vec<_>>(), [false, true, false]);
+        let whole = vec![b'{'; KEPT_BYTES_MAX];
+        let long = vec![b'{'; KEPT_BYTES_MAX + 1];
+        let space = vec![b' '; 2 * KEPT_BYTES_MAX];
+        let input = [&whole, b"\n".as_slice(), &long, b"\n", &space, b"{}", &space, b"\n{}", &space, b"x"].concat();
+        let all = lines(&input);
+        assert_eq!(all.iter().map(|line| line.is_cut).collect::<Vec<_>>(), [false, true, false, true]);
         assert_eq!(all[1].bytes.len(), KEPT_BYTES_MAX);
         assert_eq!(all[1].length_bytes, long.len() as u64 + 1);
         assert_eq!(all[2].bytes, b"{}");

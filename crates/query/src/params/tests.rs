@@ -45,6 +45,12 @@ fn ranges_order_and_limit_are_read() {
 }
 
 #[test]
+fn times_of_recording_between_two_milliseconds_are_those_after_the_first() {
+    let query = query("recorded_from=2026-01-01T00:00:00.0000001Z&recorded_to=2026-01-01T00:00:00.001Z");
+    assert_eq!(query.recorded, (Some(1_767_225_600_001), Some(1_767_225_600_001)));
+}
+
+#[test]
 fn mistakes_name_their_parameter() {
     for (text, name) in [
         ("colour=red", "colour"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -242,11 +243,15 @@ pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -
 )]
 pub(crate) async fn get_event(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(&headers, Scope::EventsRead)?;
-    let id = Uuid::try_parse(&id).map_err(|_| Problem::parameter("id", "must be a UUID"))?;
+    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead)?;
+    if let Some((name, _)) = decoded(request.uri().query())?.first() {
+        return Err(Problem::parameter(name, "is not a parameter of this path"));
+    }
+    let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok());
+    let id = id.ok_or_else(|| Problem::parameter("id", "must be a UUID"))?;
     let query = Query {
         conditions: vec![Condition::is(Field::Id, id.to_string())],
         page: Page { limit: 1, start: Start::Offset(0) },
@@ -272,7 +277,7 @@ fn write_event(organization: &str, found: &Found, out: &mut Vec<u8>) {
 }
 
 fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
-    url::pairs(query).map_err(|text| Problem::parameter(&text, "is not UTF-8 when decoded"))
+    url::pairs(query).map_err(|name| Problem::parameter(&name, "is not percent-encoded UTF-8"))
 }
 
 fn json(status: axum::http::StatusCode, body: Vec<u8>) -> Response {

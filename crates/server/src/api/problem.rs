@@ -115,8 +115,11 @@ impl Problem {
 
     /// A parameter of the URL is wrong.
     pub(crate) fn parameter(name: &str, reason: &str) -> Self {
+        // Shorter than what a detail shows, so that the reason is seen too.
+        const SHOWN_CHARS: usize = 128;
+        let name: String = name.chars().take(SHOWN_CHARS).collect();
         let mut problem = Self::new(Kind::InvalidParameter, format!("{name} {reason}"));
-        problem.1.parameter = Some(shortened(name.to_owned()));
+        problem.1.parameter = Some(name);
         problem
     }
 

@@ -64,12 +64,13 @@ impl Refusal {
     /// Backstage's error body.
     pub(crate) fn respond(self, method: &Method, uri: &Uri) -> Response {
         const SHOWN_CHARS: usize = 2_048;
+        let shown = |text: &str| text.chars().take(SHOWN_CHARS).collect();
         let status = status::portal(self.name);
         let body = ErrorBody {
-            error: ErrorText { name: self.name.text(), message: self.message },
+            error: ErrorText { name: self.name.text(), message: shown(&self.message) },
             request: ErrorRequest {
                 method: method.to_string(),
-                url: uri.path_and_query().map(|p| p.as_str().chars().take(SHOWN_CHARS).collect()).unwrap_or_default(),
+                url: uri.path_and_query().map(|p| shown(p.as_str())).unwrap_or_default(),
             },
             response: ErrorResponse { status_code: status.as_u16() },
         };
@@ -182,7 +183,7 @@ pub(crate) async fn list_audit_events(State(app): State<Arc<App>>, request: Requ
 async fn answer(app: &Arc<App>, request: &Parts) -> Result<AuditEventPage, Refusal> {
     let caller = app.auth.portal_reader(&request.headers)?;
     let pairs = url::pairs(request.uri.query())
-        .map_err(|text| Refusal::new(Name::Input, format!("{text} is not UTF-8 when decoded")))?;
+        .map_err(|name| Refusal::new(Name::Input, format!("{name} is not percent-encoded UTF-8")))?;
     let asked = params::parse(&pairs, app.clock.now_ms())?;
     let answer = search(app, &caller, asked.query).await?;
     let data = answer.events.iter().map(record::of).collect::<Result<_, _>>().map_err(|error| {

@@ -1,8 +1,10 @@
 //! The events of a body: one object, an array of objects, or an object a line (NDJSON), told apart by themselves.
+//!
+//! Nothing longer than an event may be is parsed, because a parsed text can take forty times its size.
 
 use trailbook_event::Error;
 use trailbook_event::json::{self, Value};
-use trailbook_event::limits::BATCH_EVENTS_MAX;
+use trailbook_event::limits::{BATCH_EVENTS_MAX, EVENT_BYTES_MAX};
 
 use crate::api::problem::{EventError, Kind, Problem};
 
@@ -30,8 +32,8 @@ pub(super) fn each<'a>(body: &'a [u8], is_ndjson: bool, take: &mut impl FnMut(Pi
     if rest.first() == Some(&b'[') {
         return each_item(body, start, take);
     }
-    let value = json::parse(body).map_err(Error::from);
-    take(Piece { index: 0, line: None, text: rest.trim_ascii_end(), value });
+    let text = rest.trim_ascii_end();
+    take(Piece { index: 0, line: None, text, value: parsed(text, start) });
     Ok(())
 }
 
@@ -44,7 +46,51 @@ pub(super) fn has_id(value: &Value<'_>) -> bool {
 fn first_line_is_whole(text: &[u8]) -> bool {
     let Some(end) = text.iter().position(|b| *b == b'\n') else { return false };
     let (first, rest) = text.split_at(end);
-    first.starts_with(b"{") && !rest.trim_ascii().is_empty() && json::parse(first).is_ok()
+    if !first.starts_with(b"{") || rest.trim_ascii().is_empty() {
+        return false;
+    }
+    match first.len() {
+        0..=EVENT_BYTES_MAX => json::parse(first).is_ok(),
+        _ => extent(first) == Some(first.trim_ascii_end().len()),
+    }
+}
+
+/// Reads one event that begins at a byte of the body.
+fn parsed(text: &[u8], start: usize) -> Result<Value<'_>, Error> {
+    if text.len() > EVENT_BYTES_MAX {
+        return Err(too_long(text.len()));
+    }
+    json::parse(text).map_err(|mut error| {
+        error.offset += start;
+        error.into()
+    })
+}
+
+/// How many bytes the object or array takes that the text begins with, found by its brackets alone.
+fn extent(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut in_string, mut is_escaped) = (0usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn too_long(size_bytes: usize) -> Error {
+    let reason = format!("the event has {size_bytes} bytes, more than {EVENT_BYTES_MAX}");
+    Error::Invalid { pointer: String::new(), reason }
 }
 
 fn each_line<'a>(body: &'a [u8], take: &mut impl FnMut(Piece<'a>)) -> Result<(), Problem> {
@@ -54,7 +100,7 @@ fn each_line<'a>(body: &'a [u8], take: &mut impl FnMut(Piece<'a>)) -> Result<(),
         if index as usize == BATCH_EVENTS_MAX {
             return Err(too_many());
         }
-        take(Piece { index, line: Some(line), text, value: json::parse(text).map_err(Error::from) });
+        take(Piece { index, line: Some(line), text, value: parsed(text, 0) });
     }
     Ok(())
 }
@@ -66,20 +112,17 @@ fn each_item<'a>(body: &'a [u8], start: usize, take: &mut impl FnMut(Piece<'a>))
     for index in 0u64.. {
         at = skip_space(body, at);
         if index == 0 && body.get(at) == Some(&b']') {
-            break;
+            return Err(Problem::new(Kind::InvalidBody, "the array is empty; send at least one event"));
         }
         if index as usize == BATCH_EVENTS_MAX {
             return Err(too_many());
         }
         let item = text.get(at..).unwrap_or_default();
-        let (value, len) = match json::parse_prefix_str(item) {
-            Ok(found) => found,
-            Err(mut error) => {
-                error.offset += at;
-                return Err(unreadable(index, error));
-            }
-        };
-        take(Piece { index, line: None, text: body.get(at..at + len).unwrap_or_default(), value: Ok(value) });
+        let (value, len) = item_of(item).map_err(|mut error| {
+            error.offset += at;
+            unreadable(index, error)
+        })?;
+        take(Piece { index, line: None, text: body.get(at..at + len).unwrap_or_default(), value });
         at = skip_space(body, at + len);
         match body.get(at) {
             Some(b',') => at += 1,
@@ -93,6 +136,19 @@ fn each_item<'a>(body: &'a [u8], start: usize, take: &mut impl FnMut(Piece<'a>))
         return Err(Problem::new(Kind::InvalidBody, detail));
     }
     Ok(())
+}
+
+/// The event that the text begins with, and its length. One that is too long is passed over, not read.
+fn item_of(text: &str) -> Result<(Result<Value<'_>, Error>, usize), json::Error> {
+    let whole = text.get(..text.floor_char_boundary(EVENT_BYTES_MAX + 1)).unwrap_or_default();
+    match json::parse_prefix_str(whole) {
+        Ok((value, len)) => Ok((Ok(value), len)),
+        Err(error) if whole.len() == text.len() => Err(error),
+        Err(error) => match extent(text.as_bytes()) {
+            Some(len) if len > EVENT_BYTES_MAX => Ok((Err(too_long(len)), len)),
+            _ => Err(error),
+        },
+    }
 }
 
 fn skip_space(body: &[u8], from: usize) -> usize {

@@ -1,0 +1,26 @@
+//! The server over real HTTP, through its public surface: each test has a server of its own.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod authentication;
+mod bad_events;
+mod bad_requests;
+mod bodies;
+mod differential;
+mod document;
+mod drain;
+mod encodings;
+mod harness;
+mod idempotency;
+mod isolation;
+mod operations;
+mod oracle;
+mod paging;
+mod portal;
+mod portal_errors;
+mod portal_filters;
+mod redaction;
+mod search;
+mod tls;
+mod wire;
+mod writes;
