@@ -1,7 +1,7 @@
 //! The one HTTP client, of `send`, `query` and `demo`.
 //!
-//! It keeps asking for a while where an answer may still come (no connection, 408, 409, 429, 5xx), as often as the server
-//! wants it. Everything that is sent can be sent twice: reading changes nothing, and events carry ids.
+//! It keeps asking for a while where an answer may still come (no connection, 408, 409, 429, 5xx), as often as the
+//! server wants it. Everything that is sent can be sent twice: reading changes nothing, and events carry ids.
 
 use std::error::Error as _;
 use std::path::PathBuf;
@@ -127,7 +127,11 @@ impl Client {
             let (reason, wanted) = match attempt(request()).await {
                 Ok(answer) if !may_pass(answer.status) => return Ok(answer),
                 Ok(answer) => (answer.reason(), answer.retry_after()),
-                Err(error) if is_final(&error) => return Err(self.no_answer(&cause(&error))),
+                Err(error) if is_untrusted(&error) => {
+                    let hint = "--ca-cert names a certificate to trust";
+                    return Err(self.no_answer(&format!("{} ({hint})", cause(&error))));
+                }
+                Err(error) if error.is_builder() => return Err(self.no_answer(&cause(&error))),
                 Err(error) => (cause(&error), None),
             };
             let wait = wanted.unwrap_or(pause);
@@ -191,9 +195,12 @@ fn may_pass(status: u16) -> bool {
     matches!(status, 408 | 409 | 429 | 500..=599)
 }
 
-/// Whether asking again would end the same: the request cannot be built, or the certificate is not trusted.
-fn is_final(error: &reqwest::Error) -> bool {
-    error.is_builder() || sources(error).any(|source| source.is::<rustls::Error>())
+/// Whether the server's certificate is the reason, so that asking again would end the same.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let is_certificate = |source: &(dyn std::error::Error + 'static)| {
+        matches!(source.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+    };
+    sources(error).any(is_certificate)
 }
 
 /// What lies under an error, the outermost first. `std::io::Error` hides what it wraps from `source`.

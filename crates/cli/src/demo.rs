@@ -1,7 +1,7 @@
 //! `trailbook demo`: a server with real events in it, to look at within a minute.
 //!
-//! The events are what a Backstage backend logged in a test run; only their times are ours, and each says so. The folder
-//! remembers its demo in `demo.json`, so a second run goes on with it and records nothing twice.
+//! The events are what a Backstage backend logged in a test run; only their times are ours, and each says so. The
+//! folder remembers its demo in `demo.json`, so a second run goes on with it and records nothing twice.
 //!
 //! On a crash while events are loaded: the next run loads the same lines with the same ids, so each is recorded once.
 
@@ -32,8 +32,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Start a server with real events to look at
 ///
-/// It loads what a Backstage backend logged, spread over the last 24 hours, prints a token and three requests to paste, and
-/// serves until a signal. A second run goes on with its folder.
+/// It loads what a Backstage backend logged, spread over the last 24 hours, prints a token and three requests to paste,
+/// and serves until a signal. A second run goes on with its folder.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -149,8 +149,8 @@ impl State {
             format!("folder  {}", folder.display()),
             format!("token   {}", self.token),
             format!(
-                "events  {} of a Backstage backend, spread over the last 24 hours before the first run ({} records that \
-                 an action began were dropped, {} excluded by a rule)",
+                "events  {} of a Backstage backend, spread over the last 24 hours before the first run ({} records \
+                 that an action began were dropped, {} excluded by a rule)",
                 self.recorded, self.dropped, self.excluded
             ),
             String::new(),

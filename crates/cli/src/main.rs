@@ -18,9 +18,10 @@ use clap::{Parser, Subcommand};
 
 /// Keeps audit events, and finds them again.
 ///
-/// Settings come from flags, from TRAILBOOK_… variables, and from a TOML file, in this order. Exit codes: 0 done, 1 part
-/// of it was refused or what was named is not there, 2 wrong usage or configuration, 3 the server, the network or a disk
-/// failed.
+/// Settings come from flags, from TRAILBOOK_… variables, and from a TOML file, in this order.
+///
+/// Exit codes: 0 done, 1 part of it was refused or what was named is not there, 2 wrong usage or configuration, 3 the
+/// server, the network or a disk failed.
 #[derive(Parser)]
 #[command(name = "trailbook", version, verbatim_doc_comment)]
 struct Arguments {

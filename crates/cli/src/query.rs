@@ -15,19 +15,18 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Results};
 use table::Table;
 
-/// How long a server that does not answer is asked again in the middle of all events. Elsewhere a person waits, and asks
-/// again.
+/// How long a server that does not answer is asked again for all events. Elsewhere a person waits, and asks again.
 const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 
 /// Search events
 ///
-/// A table on a terminal, one JSON object a line in a pipe. Conditions are all to hold; a condition is field=value or
-/// field!=value, where , separates values, * at the end means that the field starts so, and * alone that it is there. The
-/// fields are those of GET /api/v1/events.
+/// A table on a terminal, one JSON object a line in a pipe. All conditions have to hold. A condition is field=value or
+/// field!=value, where , separates values, * at the end means that the field starts so, and * alone that it is there.
+/// The fields are those of GET /api/v1/events.
 ///
 /// Exit codes: 0 done, also when nothing is found, 2 wrong usage or token, 3 the server or the network failed.
 ///
-/// Such as: trailbook query outcome=failed,denied 'action=entity-*' actor.id!=user:default/jane --from 2026-01-01T00:00:00Z
+/// Such as: trailbook query outcome=failed,denied 'action=entity-*' --from 2026-01-01T00:00:00Z
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {

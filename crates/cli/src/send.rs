@@ -28,14 +28,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Send events from a file or standard input
 ///
-/// Each line is one event: Trailbook's own JSON, or what a Backstage backend logs in production, also mixed. Lines that do
-/// not begin with { are passed over. A line gets an id made from the run's name, its place and its content, unless it has
-/// one, so sending a file again records nothing twice for as long as the server remembers ids (7 days by default). Lines
-/// that the server refuses are named on standard error, and all others are recorded.
+/// Each line is one event: Trailbook's own JSON, or what a Backstage backend logs in production, also mixed. Lines that
+/// do not begin with { are passed over. Lines that the server refuses are named on standard error, and all others are
+/// recorded.
+///
+/// A line gets an id made from the run's name, its place and its content, unless it has one. So sending a file again
+/// records nothing twice, for as long as the server remembers ids (7 days by default).
 ///
 /// Exit codes: 0 all was taken, 1 some lines were refused, 2 wrong usage or token, 3 the server or the network failed.
 ///
-/// Such as: TRAILBOOK_TOKEN=… trailbook send --url https://audit.example audit.log
+/// Such as: `TRAILBOOK_TOKEN=… trailbook send --url https://audit.example audit.log`
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -46,8 +48,8 @@ pub(crate) struct Arguments {
     file: PathBuf,
     /// The name of this run, which ids are made from [default: the file's absolute path]
     ///
-    /// Give one where a path is used again for other lines (a rotated log), and with standard input: without a name, two
-    /// inputs are the same as far as they are equal from their beginning on, line by line.
+    /// Give one where a path is used again for other lines (a rotated log), and with standard input: without a name, a
+    /// line that is equal to a line at the same place of an earlier input is taken for it, and not recorded again.
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// Keep records that an action began (outcome initiated), whatever the server's settings say
@@ -84,11 +86,11 @@ impl Tally {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let client = Client::new(&arguments.server, PATIENCE)?;
     let started = Instant::now();
-    let (input, run, size_bytes) = open(&arguments.file)?;
+    let Input { reader, run, size_bytes } = Input::open(&arguments.file)?;
     let mut load = Load::new(&client, arguments.run.unwrap_or(run), arguments.file.display().to_string());
     load.keep_initiated = arguments.keep_initiated;
     load.progress = progress(size_bytes);
-    let result = load.all(input).await;
+    let result = load.all(reader).await;
     load.progress.finish_and_clear();
     let (tally, seconds) = (load.tally, started.elapsed().as_secs_f64());
     output::note(&format!("{} in {seconds:.1} s", tally.text()));
@@ -164,20 +166,31 @@ impl<'a> Load<'a> {
     }
 }
 
-/// The input, the name of its run, and its size where it has one.
-fn open(file: &Path) -> Result<(Box<dyn BufRead>, String, Option<u64>), Error> {
-    if file == Path::new("-") {
-        return Ok((Box::new(BufReader::new(std::io::stdin())), "-".to_owned(), None));
+/// What is sent.
+struct Input {
+    reader: Box<dyn BufRead>,
+    /// The name of its run where none is given.
+    run: String,
+    /// Its size, where it has one.
+    size_bytes: Option<u64>,
+}
+
+impl Input {
+    fn open(file: &Path) -> Result<Self, Error> {
+        if file == Path::new("-") {
+            let reader = Box::new(BufReader::new(std::io::stdin()));
+            return Ok(Self { reader, run: "-".to_owned(), size_bytes: None });
+        }
+        let wrong = |error: std::io::Error| Error::Usage(format!("{}: {error}", file.display()));
+        let path = file.canonicalize().map_err(wrong)?;
+        let opened = File::open(&path).map_err(wrong)?;
+        let metadata = opened.metadata().map_err(wrong)?;
+        if metadata.is_dir() {
+            return Err(Error::Usage(format!("{} is a folder", file.display())));
+        }
+        let size_bytes = metadata.is_file().then_some(metadata.len());
+        Ok(Self { reader: Box::new(BufReader::new(opened)), run: path.display().to_string(), size_bytes })
     }
-    let wrong = |error: std::io::Error| Error::Usage(format!("{}: {error}", file.display()));
-    let path = file.canonicalize().map_err(wrong)?;
-    let opened = File::open(&path).map_err(wrong)?;
-    let metadata = opened.metadata().map_err(wrong)?;
-    if metadata.is_dir() {
-        return Err(Error::Usage(format!("{} is a folder", file.display())));
-    }
-    let size_bytes = metadata.is_file().then_some(metadata.len());
-    Ok((Box::new(BufReader::new(opened)), path.display().to_string(), size_bytes))
 }
 
 fn progress(size_bytes: Option<u64>) -> ProgressBar {

@@ -22,7 +22,7 @@ pub(crate) struct Place {
     data_dir: Option<PathBuf>,
     /// A PostgreSQL database for the catalog, instead of SQLite in the data folder
     ///
-    /// Such as: --catalog postgres://trailbook@db.example/trailbook
+    /// Such as: `--catalog postgres://trailbook@db.example/trailbook`
     #[arg(long, value_name = "URL", env = "TRAILBOOK_CATALOG", hide_env_values = true)]
     catalog: Option<String>,
 }
@@ -81,19 +81,18 @@ pub(crate) struct SettingsArguments {
     idempotency_window: Option<i64>,
     /// What is replaced in events before anything else sees them, as a JSON list
     ///
-    /// Such as: --redaction-rules '[{"name": "mail", "path": "actor.email"}, {"name": "card", "pattern": "[0-9]{16}"}]'
+    /// Such as: '[{"name": "mail", "path": "actor.email"}, {"name": "card", "pattern": "[0-9]{16}"}]'
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_REDACTION_RULES")]
     redaction_rules: Option<String>,
     /// Which actor's which events are never stored, as a JSON list that replaces the default
     ///
-    /// Such as: --exclusion-rules '[{"actorId": "plugin:*", "eventId": ["entity-fetch", "entity-facets"]}]'. The default
-    /// excludes these two events of plugin:* and of user:default/synthetic-*.
+    /// Such as: '[{"actorId": "plugin:*", "eventId": ["entity-fetch", "entity-facets"]}]'. The default excludes these
+    /// two events of plugin:* and of user:default/synthetic-*.
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXCLUSION_RULES")]
     exclusion_rules: Option<String>,
     /// At which level excluded events of a severity are written to the server's log, as JSON
     ///
-    /// Such as: --severity-log-level-mappings '{"low": "info", "critical": "warn"}'. By default low is debug and all
-    /// others are info.
+    /// Such as: '{"low": "info", "critical": "warn"}'. By default low is debug and all others are info.
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_SEVERITY_LOG_LEVEL_MAPPINGS")]
     severity_log_level_mappings: Option<String>,
     /// Tokens, in the shape of Backstage's externalAccess, as a JSON list

@@ -1,3 +1,5 @@
+//! `trailbook demo`: what it prints works, and a second run goes on.
+
 use crate::harness::{Process, run, shown, trailbook};
 
 /// What a demo prints, up to its last line.

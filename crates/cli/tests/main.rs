@@ -1,5 +1,7 @@
 //! The commands as a person or a script calls them, against a real server where they need one.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod fake;
 mod harness;
 

@@ -1,3 +1,5 @@
+//! `trailbook query`: forms of the output, conditions, errors.
+
 use std::process::Stdio;
 
 use crate::harness::{EVENTS, Harness, run, trailbook};

@@ -1,3 +1,5 @@
+//! `trailbook send`: every line is recorded once, passed over, or named.
+
 use crate::fake::{self, Reply};
 use crate::harness::{EVENTS, Ended, Harness, run, run_with_input};
 
@@ -91,6 +93,24 @@ fn standard_input_is_told_apart_by_its_runs_name() {
     assert_eq!(none.code, Some(0));
     assert!(none.stderr.contains("no line is an event"), "{}", none.stderr);
     assert!(summary(&send(&[], "")).starts_with("recorded 0"));
+}
+
+#[test]
+fn an_id_that_was_used_for_something_else_is_refused() {
+    let server = Harness::start();
+    let token = server.full_token();
+    let line = |action: &str| {
+        let id = "01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11";
+        format!("{{\"id\":\"{id}\",\"source\":\"s\",\"action\":\"{action}\"}}\n")
+    };
+    let first = server.file("first.ndjson", line("a") + &line("a"));
+    let ended = server.send(&token, &[&first]);
+    assert_eq!((ended.code, server.count(&token, &[])), (Some(0), 1), "{ended:?}");
+    let second = server.file("second.ndjson", "{\"source\":\"s\",\"action\":\"x\"}\n".to_owned() + &line("b"));
+    let ended = server.send(&token, &[&second]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(summary(&ended), "recorded 1 (0 of them before), excluded 0, dropped 0, passed over 0, refused 1");
+    assert!(ended.stderr.contains(&format!("{second}:2: ")), "{}", ended.stderr);
 }
 
 #[test]

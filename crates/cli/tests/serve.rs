@@ -1,3 +1,5 @@
+//! `trailbook serve`: starting, stopping, settings.
+
 use crate::harness::{Harness, run, shown, trailbook};
 
 #[test]

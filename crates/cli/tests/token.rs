@@ -1,3 +1,5 @@
+//! `trailbook token`: what it prints and what a token may do.
+
 use serde_json::Value;
 
 use crate::harness::{Ended, Harness, run, run_with_input, shown};

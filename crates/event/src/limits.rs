@@ -58,6 +58,10 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const HEAD_SECONDS_MAX: u64 = 30;
 /// Seconds that a client may take to send a request's body.
 pub const BODY_SECONDS_MAX: u64 = 60;
+/// What is read, and thrown away, of a body after its request was answered, in bytes.
+pub const REST_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Seconds that this may take.
+pub const REST_SECONDS_MAX: u64 = 5;
 /// Memory for the bodies of all requests in work, in KiB; a request that does not fit waits.
 pub const BODIES_KIB_MAX: u32 = 256 * 1024;
 /// The window of a zstd body, as a power of two: what its decoder may take.

@@ -14,6 +14,7 @@ mod ingest;
 mod listener;
 mod metrics;
 mod ops;
+mod rest;
 mod router;
 mod search;
 mod status;

@@ -19,7 +19,7 @@ use crate::api::{docs, events};
 use crate::app::App;
 use crate::dialect::portal;
 use crate::metrics::{FamilyLabel, RequestLabels};
-use crate::ops;
+use crate::{ops, rest};
 
 /// The routes, and the document that describes them.
 pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
@@ -71,7 +71,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
         let detail = format!("the path and query have {length} bytes, more than {URL_BYTES_MAX}");
         Problem::new(Kind::UrlTooLong, detail).into_response()
     } else {
-        next.run(request).await
+        next.run(request.map(rest::kept)).await
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

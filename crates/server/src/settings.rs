@@ -1,8 +1,8 @@
 //! What a server is told when it starts: flags, environment, configuration file, defaults.
 //!
-//! Each of them makes a [`Layer`], in which every setting is optional. Layers lie over each other; what is left is checked
-//! as a whole and becomes [`Settings`]. Every error names the setting and says what it may be. No `Debug` here shows a
-//! token or the catalog's password.
+//! Each of them makes a [`Layer`], in which every setting is optional. Layers lie over each other; what is left is
+//! checked as a whole and becomes [`Settings`]. Every error names the setting and says what it may be. No `Debug` here
+//! shows a token or the catalog's password.
 
 mod duration;
 mod external_access;
@@ -323,8 +323,8 @@ impl Settings {
         }
         if self.tls.is_none() && !self.behind_proxy && !self.listen.ip().to_canonical().is_loopback() {
             let reason = format!(
-                "plain HTTP on {}, which other machines can reach: set tls_cert and tls_key, or, where a proxy in front \
-                 of it encrypts, behind_proxy",
+                "plain HTTP on {}, which other machines can reach: set tls_cert and tls_key, or, where a proxy in \
+                 front of it encrypts, behind_proxy",
                 self.listen
             );
             return Err(SettingsError::value("listen", reason));

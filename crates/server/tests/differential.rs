@@ -1,1 +1,47 @@
-//! x
+//! The server's answers against a naive search over the same events.
+
+use serde_json::Value;
+
+use crate::harness::{Server, ids, run};
+use crate::oracle::{Random, conditions, event, meets};
+
+const SEEDS: [u64; 3] = [7, 1_234_567, 0xDEAD_BEEF];
+const EVENTS: usize = 400;
+const QUERIES: usize = 200;
+
+#[test]
+fn random_queries_find_what_a_naive_search_finds() {
+    run(async {
+        for seed in SEEDS {
+            let mut random = Random(seed);
+            let server = Server::start().await;
+            let events: Vec<Value> = (0..EVENTS).map(|_| event(&mut random)).collect();
+            for batch in events.chunks(37) {
+                server.post(serde_json::to_vec(batch).unwrap()).await.expect(201);
+            }
+            let sent = server.list("order=sequence&limit=1000").await;
+            let known = ids(&sent);
+            let mut found_some = 0;
+            for _ in 0..QUERIES {
+                let conditions = conditions(&mut random);
+                let order = *random.one(&["newest", "oldest", "sequence"]);
+                let mut expected: Vec<usize> = (0..EVENTS).filter(|i| meets(&events[*i], &conditions)).collect();
+                let time = |i: usize| events[i]["occurred_at"].as_str().unwrap();
+                if order != "sequence" {
+                    expected.sort_by_key(|i| (time(*i), *i));
+                }
+                if order == "newest" {
+                    expected.reverse();
+                }
+                let parameters: Vec<_> = conditions.iter().map(|c| c.parameter()).collect();
+                let query = format!("order={order}&limit=1000&{}", parameters.join("&"));
+                let page = server.list(&query).await;
+                let expected: Vec<&str> = expected.iter().map(|i| known[*i].as_str()).collect();
+                assert_eq!(ids(&page), expected, "seed {seed}: {query}");
+                assert_eq!(page["total"], expected.len());
+                found_some += usize::from(!expected.is_empty());
+            }
+            assert!(found_some > QUERIES / 3, "{found_some} queries of seed {seed} found something");
+        }
+    });
+}

@@ -172,39 +172,3 @@ async fn a_write_without_events_is_answered(database: &Database) {
     assert_eq!(sender.found(), []);
     sender.close().await;
 }
-
-#[test]
-fn zz_bench() {
-    crate::database::on_sqlite(async |database| {
-        let sender = Sender::new(database.open().await).await;
-        for round in 0..4 {
-            let t = tokio::time::Instant::now();
-            for _ in 0..1000 { sender.send(vec![event_with_id((round*7) as u8, "a"), event("b")]).await.unwrap(); }
-            println!("round {round}: {:?}", t.elapsed());
-        }
-        println!("rss {}", std::fs::read_to_string("/proc/self/status").unwrap().lines().find(|l| l.starts_with("VmRSS")).unwrap());
-        sender.close().await;
-    });
-}
-#[test]
-fn zz_probe() {
-    crate::database::on_sqlite(async |database| {
-        use sqlx::{SqliteConnection, Connection, Executor, Row};
-        let sender = Sender::new(database.open().await).await;
-        let url = format!("sqlite://{}", database.dir().join("catalog.sqlite").display());
-        for n in 0..6 {
-            let c = sender.store.catalog();
-            let (a, b, d, e) = tokio::join!(c.credentials(), c.credentials_version(), c.entries(), c.organizations());
-            a.unwrap(); b.unwrap(); d.unwrap(); e.unwrap();
-            for _ in 0..400 { sender.send(vec![crate::writes::large_event(3000), event("b")]).await.unwrap(); }
-            let wal = std::fs::metadata(database.dir().join("catalog.sqlite-wal")).unwrap().len();
-            let mut b = SqliteConnection::connect(&url).await.unwrap();
-            b.execute("PRAGMA busy_timeout = 100").await.unwrap();
-            let row = b.fetch_one("PRAGMA wal_checkpoint(PASSIVE)").await.unwrap();
-            println!("variant {n} wal {wal}: busy {:?} {:?} {:?}", row.try_get::<i64,_>(0), row.try_get::<i64,_>(1), row.try_get::<i64,_>(2));
-            if n % 2 == 1 { let row = b.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
-            println!("   truncate: busy {:?} {:?} {:?}", row.try_get::<i64,_>(0), row.try_get::<i64,_>(1), row.try_get::<i64,_>(2));}
-        }
-        sender.close().await;
-    });
-}

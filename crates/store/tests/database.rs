@@ -48,8 +48,9 @@ pub(crate) fn on_sqlite(behaviour: impl AsyncFnOnce(&Database)) {
 
 pub(crate) fn on_postgres(behaviour: impl AsyncFnOnce(&Database)) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let server =
-        std::env::var("TRAILBOOK_TEST_POSTGRES").expect("set TRAILBOOK_TEST_POSTGRES, or run `cargo xtask test`");
+    let Ok(server) = std::env::var("TRAILBOOK_TEST_POSTGRES") else {
+        panic!("set TRAILBOOK_TEST_POSTGRES, or run `cargo xtask test`");
+    };
     let name = format!("trailbook_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     run(Some(Postgres { server, name }), behaviour);
 }

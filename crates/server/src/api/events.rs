@@ -11,7 +11,7 @@ use trailbook_event::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
 use trailbook_store::credential::Scope;
-use trailbook_store::{Append, Appended, Fingerprint, KeyHash, Remember};
+use trailbook_store::{Append, Appended, Error, Fingerprint, KeyHash, Remember};
 
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
@@ -110,7 +110,8 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
         Appended { sequences: Vec::new(), recorded: 0, replayed: None }
     } else {
         let (organization, credential) = (caller.organization().clone(), caller.credential());
-        app.store.append(Append { organization, credential, items, remember }).await?
+        let append = Append { organization, credential, items, remember };
+        app.store.append(append).await.map_err(|error| of_body(error, &batch.entries))?
     };
     let entries = match &appended.replayed {
         Some(shape) => serde_json::from_slice(shape)
@@ -121,6 +122,15 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
         }
     };
     Ok(answer(entries, &appended))
+}
+
+/// The same error, its event counted among those of the body, of which some are not for the store.
+fn of_body(mut error: Error, entries: &[Entry<'_>]) -> Error {
+    if let Error::Reused { item: Some(item), .. } = &mut error {
+        let recorded = entries.iter().enumerate().filter(|(_, entry)| matches!(entry, Entry::Recorded { .. }));
+        *item = recorded.map(|(index, _)| index).nth(*item).unwrap_or(*item);
+    }
+    error
 }
 
 fn count(app: &App, caller: &Caller, batch: &Batch, appended: &Appended) {

@@ -182,8 +182,8 @@ fn mappings(value: Value) -> Result<SeverityLogLevelsLayer, String> {
             // Backstage's sentence, word for word.
             let valid: Vec<&str> = LogLevel::ALL.into_iter().map(LogLevel::name).collect();
             format!(
-                "The configuration value for 'backend.auditor.severityLogLevelMappings.{severity}' was given an invalid \
-                 value: '{given}'. Expected one of the following valid values: '{}'.",
+                "The configuration value for 'backend.auditor.severityLogLevelMappings.{severity}' was given an \
+                 invalid value: '{given}'. Expected one of the following valid values: '{}'.",
                 valid.join(", ")
             )
         })?);

@@ -1,3 +1,5 @@
+//! What a configuration may say, and in which words it is refused.
+
 use trailbook_event::limits::{NAME_CHARS_MAX, RULES_MAX, TOKEN_BYTES_MAX};
 use trailbook_event::{Severity, exclude};
 use trailbook_store::credential::{Grant, Restriction, Scope};
