@@ -133,6 +133,11 @@ impl Server {
         Self { token, ..Self::open(dir, toml).await }
     }
 
+    /// Starts again on a folder, with a token that it knows already.
+    pub(crate) async fn reopen(dir: TempDir, token: String) -> Self {
+        Self { token, ..Self::open(dir, "").await }
+    }
+
     /// Asks it to stop; the work ends when it has.
     pub(crate) fn begin_stop(self) -> (JoinHandle<Result<(), trailbook_server::Error>>, TempDir) {
         self.stop.send(()).unwrap();

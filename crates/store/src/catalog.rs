@@ -52,6 +52,8 @@ impl Catalog {
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(WAIT)
+            // A round trip each time; a connection that is dead fails its first statement, which changes nothing.
+            .test_before_acquire(false)
             .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
             .connect(&url)
             .await

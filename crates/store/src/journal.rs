@@ -247,7 +247,7 @@ impl Writer {
             let is_sound = tokio::select! {
                 biased;
                 first = waiting.recv() => match first {
-                    Some(first) => self.commit(gather(first, &mut waiting)).await,
+                    Some(first) => self.commit(gather(first, &mut waiting).await).await,
                     None => return,
                 },
                 _ = prune.tick() => self.prune().await,
@@ -350,18 +350,28 @@ impl Drop for Writer {
 }
 
 const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+/// How often ready requests are let run before a commit.
+const GATHER_TURNS_MAX: usize = 8;
 const RECOVERY_TRIES: u32 = 30;
 const RECOVERY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Takes what waits already, up to a commit's size.
-fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+/// Takes what waits, up to a commit's size. It lets requests that are ready run first, as long as that brings more: a
+/// commit costs the same for one event as for a hundred. On an idle server that is no wait.
+async fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
     let mut events = first.append.items.len();
     let mut group = vec![first];
-    while events < COMMIT_EVENTS_MAX
-        && let Ok(next) = waiting.try_recv()
-    {
-        events += next.append.items.len();
-        group.push(next);
+    for _ in 0..GATHER_TURNS_MAX {
+        let before = group.len();
+        tokio::task::yield_now().await;
+        while events < COMMIT_EVENTS_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            events += next.append.items.len();
+            group.push(next);
+        }
+        if group.len() == before {
+            break;
+        }
     }
     group
 }

@@ -11,6 +11,8 @@
 //!
 //! Any bytes give a frame or an error; nothing is allocated above what the header may ask for.
 
+use std::cell::RefCell;
+
 use trailbook_event::limits::{BATCH_EVENTS_MAX, COMMIT_EVENTS_MAX, FRAME_TEXT_BYTES_MAX};
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Sealed, Span, canonical, json, normalise};
@@ -55,13 +57,28 @@ pub(crate) fn encode(events: &[Sealed]) -> Result<Encoded, String> {
             occurred_ns: event.occurred_at().nanos(),
         });
     }
-    let text = zstd::bulk::compress(frame.text(), ZSTD_LEVEL).map_err(|e| format!("zstd: {e}"))?;
+    let text = compress(frame.text()).map_err(|e| format!("zstd: {e}"))?;
     payload.extend_from_slice(&text);
     let crc = crc32fast::hash(payload.get(5..).unwrap_or_default());
     if let Some(slot) = payload.get_mut(1..5) {
         slot.copy_from_slice(&crc.to_le_bytes());
     }
     Ok(Encoded { payload, frame })
+}
+
+/// Compresses with a context that the thread keeps: making one takes longer than compressing a small frame.
+fn compress(text: &[u8]) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    COMPRESSOR.with_borrow_mut(|kept| {
+        let mut compressor = match kept.take() {
+            Some(compressor) => compressor,
+            None => zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
+        };
+        let compressed = compressor.compress(text)?;
+        Ok(kept.insert(compressor)).map(|_| compressed)
+    })
 }
 
 /// Decodes a frame into the form that is searched. The error says what is wrong with the bytes.
