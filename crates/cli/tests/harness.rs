@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/backstage-audit.ndjson");
 
@@ -74,6 +74,12 @@ impl Process {
     /// The next line on standard output.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(DEADLINE).expect("a line comes in time")
+    }
+
+    /// Ends it at once, as `kill -9` does, and waits for that.
+    pub(crate) fn kill(self) {
+        signal("KILL", self.pid);
+        self.ended.recv_timeout(DEADLINE).expect("it ends in time");
     }
 
     /// Asks it to stop, and waits for its code.

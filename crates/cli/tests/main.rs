@@ -6,6 +6,7 @@ mod fake;
 mod harness;
 
 mod demo;
+mod kill;
 mod query;
 mod send;
 mod serve;

@@ -1,5 +1,6 @@
 //! The native API, under `/api/v1`, and its document.
 
+pub(crate) mod absent;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod problem;

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{Kind, Problem};
-use crate::api::{docs, events};
+use crate::api::{absent, docs, events};
 use crate::app::App;
 use crate::dialect::portal;
 use crate::metrics::{FamilyLabel, RequestLabels};
@@ -23,14 +23,16 @@ use crate::{ops, rest};
 
 /// The routes, and the document that describes them.
 pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
-    OpenApiRouter::with_openapi(docs::Api::openapi())
+    let (routes, mut document) = OpenApiRouter::with_openapi(docs::Api::openapi())
         .routes(routes!(events::create_events, events::list_events))
         .routes(routes!(events::get_event))
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
-        .split_for_parts()
+        .split_for_parts();
+    absent::take_out_nulls(&mut document);
+    (routes, document)
 }
 
 /// The whole service.

@@ -18,7 +18,10 @@ fn native_requests_need_their_scope() {
         assert_eq!(refused["detail"], "this needs the scope events.write; the token has events.read");
         let refused = server.get(&writer, EVENTS).await.problem(403, "not-allowed");
         assert_eq!(refused["detail"], "this needs the scope events.read; the token has events.write");
-        server.get(&writer, &format!("{EVENTS}/01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11")).await.problem(403, "not-allowed");
+        server
+            .get(&writer, &format!("{EVENTS}/01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11"))
+            .await
+            .problem(403, "not-allowed");
         server.post_as(&writer, &[], MINIMAL).await.expect(201);
         assert_eq!(server.get(&reader, EVENTS).await.expect(200)["total"], 1);
         for path in [EVENTS, &format!("{EVENTS}/x")] {

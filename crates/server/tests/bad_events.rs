@@ -32,9 +32,15 @@ fn members_of_the_wrong_type_are_named() {
                 assert_eq!(error["pointer"], format!("/{field}"), "{value}");
             }
         }
-        for (field, objects) in
-            [("error", true), ("actor", true), ("context", true), ("changes", true), ("meta", true), ("targets", false), ("on_behalf_of", false)]
-        {
+        for (field, objects) in [
+            ("error", true),
+            ("actor", true),
+            ("context", true),
+            ("changes", true),
+            ("meta", true),
+            ("targets", false),
+            ("on_behalf_of", false),
+        ] {
             let wrong = if objects { "[]" } else { "{}" };
             for value in ["1", "true", "null", "\"x\"", wrong] {
                 let error = refused(&server, with(&format!(r#""{field}":{value}"#))).await;
@@ -121,13 +127,18 @@ fn json_that_is_ambiguous_is_refused() {
             (r#""meta":{"a":01}"#.to_owned(), "/meta/a", "number"),
             (r#""meta":{"a":1e400}"#.to_owned(), "/meta/a", "not exactly a double"),
             (r#""meta":{"a":9007199254740993}"#.to_owned(), "/meta/a", "not exactly a double"),
-            (r#""changes":{"after":{"n":0.1000000000000000001}}"#.to_owned(), "/changes/after/n", "not exactly a double"),
+            (
+                r#""changes":{"after":{"n":0.1000000000000000001}}"#.to_owned(),
+                "/changes/after/n",
+                "not exactly a double",
+            ),
         ] {
             let error = refused(&server, with(&member)).await;
             assert_eq!(error["pointer"], pointer, "{error}");
             assert!(error["detail"].as_str().unwrap().contains(reason), "{error}");
         }
-        for body in [&b"{\"source\":\"s\",\"action\":\"\xff\"}"[..], b"{\"source\":\"s\",\"action\":\"\xed\xa0\x80\"}"] {
+        for body in [&b"{\"source\":\"s\",\"action\":\"\xff\"}"[..], b"{\"source\":\"s\",\"action\":\"\xed\xa0\x80\"}"]
+        {
             assert!(refused(&server, body.to_vec()).await["detail"].as_str().unwrap().contains("UTF-8"));
             let many = [b"[".as_slice(), body, b"]"].concat();
             assert!(server.post(many).await.problem(400, "invalid-body")["detail"].as_str().unwrap().contains("UTF-8"));
@@ -193,7 +204,9 @@ fn a_truncated_array_is_refused_wherever_it_ends() {
             assert!(index == whole || index + 1 == whole, "{index} of {whole} at {end}");
         }
         let text = lines.join("\n");
-        for end in (1..text.len()).step_by(97).filter(|end| !text[*end..].starts_with('\n') && !text[..*end].ends_with('\n')) {
+        for end in
+            (1..text.len()).step_by(97).filter(|end| !text[*end..].starts_with('\n') && !text[..*end].ends_with('\n'))
+        {
             let answer = server.post_with(&[("content-type", "application/x-ndjson")], text[..end].to_owned()).await;
             let error = first_error(&answer);
             assert_eq!(error["line"], 1 + text[..end].matches('\n').count(), "{error}");
@@ -206,7 +219,8 @@ fn a_truncated_array_is_refused_wherever_it_ends() {
 fn every_wrong_event_is_named_up_to_a_hundred() {
     run(async {
         let server = Server::start().await;
-        let body: Vec<String> = (0..300).map(|i| if i % 2 == 0 { with(&format!(r#""k{i}":1"#)) } else { MINIMAL.to_owned() }).collect();
+        let body: Vec<String> =
+            (0..300).map(|i| if i % 2 == 0 { with(&format!(r#""k{i}":1"#)) } else { MINIMAL.to_owned() }).collect();
         for (text, is_lines) in [(body.join("\n"), true), (format!("[{}]", body.join(",\n")), false)] {
             let problem = server.post(text).await.problem(400, "invalid-events");
             let errors = problem["errors"].as_array().unwrap();

@@ -63,7 +63,9 @@ fn a_search_has_32_conditions_of_100_values_at_most() {
         let values = |n: usize| format!("action={}", vec!["a"; n].join(","));
         server.list(&conditions(32)).await;
         server.list(&values(100)).await;
-        for (query, detail) in [(conditions(33), "33 conditions are more than 32"), (values(101), "action has 101 values, more than 100")] {
+        for (query, detail) in
+            [(conditions(33), "33 conditions are more than 32"), (values(101), "action has 101 values, more than 100")]
+        {
             assert_eq!(parameter(&server, &query).await["detail"], detail);
         }
     });
@@ -73,8 +75,11 @@ fn a_search_has_32_conditions_of_100_values_at_most() {
 fn a_write_has_one_parameter() {
     run(async {
         let server = Server::start().await;
-        for (query, name) in [("dry_run=1", "dry_run"), ("initiated=drop", "initiated"), ("initiated", "initiated"), ("%zz=1", "%zz")] {
-            let request = server.request(Method::POST, &format!("{EVENTS}?{query}")).bearer_auth(&server.token).body(MINIMAL);
+        for (query, name) in
+            [("dry_run=1", "dry_run"), ("initiated=drop", "initiated"), ("initiated", "initiated"), ("%zz=1", "%zz")]
+        {
+            let request =
+                server.request(Method::POST, &format!("{EVENTS}?{query}")).bearer_auth(&server.token).body(MINIMAL);
             assert_eq!(answer(request).await.problem(400, "invalid-parameter")["parameter"], name);
         }
         server.expect_nothing_recorded().await;
@@ -105,13 +110,17 @@ fn other_methods_and_paths_are_told_what_there_is() {
     run(async {
         let server = Server::start().await;
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
-            for path in [EVENTS, &format!("{EVENTS}/01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11"), "/livez", "/api/openapi.json"] {
+            for path in
+                [EVENTS, &format!("{EVENTS}/01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11"), "/livez", "/api/openapi.json"]
+            {
                 let refused = answer(server.request(method.clone(), path).bearer_auth(&server.token)).await;
                 refused.problem(405, "method-not-allowed");
                 assert!(refused.header("allow").contains("GET"), "{method} {path}: {:?}", refused.headers);
             }
         }
-        for path in ["/api/v1", "/api/v2/events", "/favicon.ico", "/api/v1/events/a/b", "/%2e%2e/etc/passwd", "/api/v1/Events"] {
+        for path in
+            ["/api/v1", "/api/v2/events", "/favicon.ico", "/api/v1/events/a/b", "/%2e%2e/etc/passwd", "/api/v1/Events"]
+        {
             server.get(&server.token, path).await.problem(404, "not-found");
         }
         let root = server.get("", "/").await;

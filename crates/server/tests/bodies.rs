@@ -32,10 +32,13 @@ fn an_event_has_256_kib_at_most() {
         }
         // Those after it are looked at too.
         let problem = server.post(format!("[{large},{MINIMAL},{{}},{larger}]")).await.problem(400, "invalid-events");
-        let indexes: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|e| e["index"].as_u64().unwrap()).collect();
+        let indexes: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|e| e["index"].as_u64().unwrap()).collect();
         assert_eq!(indexes, [0, 2, 3]);
         server.expect_nothing_recorded().await;
-        for body in [largest.clone(), format!("[{largest}]"), format!("{largest}\n{largest}"), format!(" \n{largest}\n\n")] {
+        for body in
+            [largest.clone(), format!("[{largest}]"), format!("{largest}\n{largest}"), format!(" \n{largest}\n\n")]
+        {
             server.post(body).await.expect(201);
         }
     });
@@ -47,7 +50,8 @@ fn a_large_text_that_is_no_event_costs_little() {
         let server = Server::start().await;
         let unit = "[0],";
         let nested = format!("[{}0]", unit.repeat(7 * MIB / unit.len()));
-        for body in [format!("[{nested}]"), format!(r#"[{{"meta":{{"a":{nested}}}}}]"#), format!(r#"{{"a":{nested}}}"#)] {
+        for body in [format!("[{nested}]"), format!(r#"[{{"meta":{{"a":{nested}}}}}]"#), format!(r#"{{"a":{nested}}}"#)]
+        {
             server.post(body).await.problem(400, "invalid-events");
         }
         server.post(nested).await.problem(413, "body-too-large");

@@ -125,7 +125,8 @@ fn other_encodings_are_not_supported() {
     run(async {
         let server = Server::start().await;
         for encoding in ["br", "deflate", "gzip, zstd", "gzip,gzip", "gzip;q=1", "chunked", "?"] {
-            let problem = server.post_with(&[("content-encoding", encoding)], MINIMAL).await.problem(415, "unsupported-encoding");
+            let problem =
+                server.post_with(&[("content-encoding", encoding)], MINIMAL).await.problem(415, "unsupported-encoding");
             assert!(problem["detail"].as_str().unwrap().contains(&format!("{encoding:?}")), "{problem}");
         }
         let twice = [("content-encoding", "gzip"), ("content-encoding", "gzip")];

@@ -41,6 +41,7 @@ pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     work: JoinHandle<Result<(), trailbook_server::Error>>,
     client: reqwest::Client,
+    scheme: &'static str,
     /// A token that may read and write the events of the first organization.
     pub(crate) token: String,
 }
@@ -112,9 +113,10 @@ impl Server {
         let work = tokio::spawn(running.run_until(async move {
             let _ = stopped.await;
         }));
-        let client = client().build().unwrap();
+        let scheme = if toml.contains("tls_cert") { "https" } else { "http" };
+        let client = client().tls_danger_accept_invalid_certs(scheme == "https").build().unwrap();
         let token = new_token().unwrap();
-        let mut server = Self { address, dir, stop, work, client, token };
+        let mut server = Self { address, dir, stop, work, client, scheme, token };
         server.token = server.full_token().await;
         server
     }
@@ -199,7 +201,7 @@ impl Server {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("http://{}{path}", self.address))
+        self.client.request(method, format!("{}://{}{path}", self.scheme, self.address))
     }
 
     pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
@@ -244,13 +246,15 @@ impl Server {
         assert_eq!(answer["events"][0]["sequence"], 0, "a refused write took a sequence");
     }
 
-    /// Sends bytes as they are, half-closes, and reads until the server closes.
+    /// Sends bytes as they are, and reads until the server closes.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         // The server may have refused and closed before all was written.
         let _ = stream.write_all(bytes).await;
         let mut out = Vec::new();
-        let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut out)).await.expect("no answer");
+        let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut out)).await.unwrap_or_else(|_| {
+            panic!("no end of the answer to {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]))
+        });
         String::from_utf8_lossy(&out).into_owned()
     }
 

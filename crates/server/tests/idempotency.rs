@@ -84,8 +84,7 @@ fn one_key_at_once_is_recorded_once() {
             let one = || server.post_with(&headers, MINIMAL);
             let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
             let answers = [a, b, c, d];
-            let recorded: u64 =
-                answers.iter().filter_map(|a| a.header("trailbook-recorded").parse::<u64>().ok()).sum();
+            let recorded: u64 = answers.iter().filter_map(|a| a.header("trailbook-recorded").parse::<u64>().ok()).sum();
             assert_eq!(recorded, 1);
             let first = answers.iter().find(|answer| answer.status == 201).unwrap();
             for answer in &answers {
@@ -162,12 +161,9 @@ fn a_restart_keeps_keys_ids_and_events() {
 fn keys_that_are_empty_too_long_or_repeated_are_refused() {
     run(async {
         let server = Server::start().await;
-        for headers in [
-            &[(KEY, "")][..],
-            &[(KEY, &"k".repeat(256))],
-            &[(KEY, "a"), (KEY, "b")],
-            &[(KEY, "a"), (KEY, "a")],
-        ] {
+        for headers in
+            [&[(KEY, "")][..], &[(KEY, &"k".repeat(256))], &[(KEY, "a"), (KEY, "b")], &[(KEY, "a"), (KEY, "a")]]
+        {
             let problem = server.post_with(headers, MINIMAL).await.problem(400, "invalid-parameter");
             assert_eq!(problem["parameter"], "Idempotency-Key");
         }

@@ -13,7 +13,8 @@ fn nothing_of_one_organization_is_visible_to_another() {
         let server = Server::start().await;
         let acme = server.scoped("acme", &BOTH).await;
         let umbrella = server.scoped("umbrella", &BOTH).await;
-        let event = |action: &str| format!(r#"{{"source":"s","action":"{action}","actor":{{"type":"user","id":"jane"}}}}"#);
+        let event =
+            |action: &str| format!(r#"{{"source":"s","action":"{action}","actor":{{"type":"user","id":"jane"}}}}"#);
         let key = [("idempotency-key", "k")];
         let of_acme = server.post_as(&acme, &key, [event("a"), event("a")].join("\n")).await;
         assert_eq!(of_acme.header("trailbook-recorded"), "2");

@@ -28,7 +28,8 @@ const FIELDS: [&str; 15] = [
 /// A server that was sent every line of the file, in one write.
 pub(crate) async fn with_real_events() -> (Server, Value) {
     let server = Server::start().await;
-    let answer = server.post_with(&[("content-type", "application/x-ndjson")], testdata("backstage-audit.ndjson")).await;
+    let answer =
+        server.post_with(&[("content-type", "application/x-ndjson")], testdata("backstage-audit.ndjson")).await;
     let answer = answer.expect(201);
     (server, answer)
 }
@@ -167,9 +168,15 @@ fn what_other_sources_lack_is_null_and_their_words_are_portals() {
         let page = page(&server, "").await;
         assert_eq!(page["total"], 2, "a dialect never shows what only began");
         let (b, a) = (&page["data"][0], &page["data"][1]);
-        assert_eq!((&a["status"], &a["actor_type"], &a["actor_id"]), (&"failed".into(), &"service".into(), &Value::Null));
+        assert_eq!(
+            (&a["status"], &a["actor_type"], &a["actor_id"]),
+            (&"failed".into(), &"service".into(), &Value::Null)
+        );
         assert_eq!((&a["meta"]["error"], &a["meta"]["n"]), (&"own".into(), &1e21.into()), "the meta's own key stands");
-        assert_eq!((&b["status"], &b["actor_type"], &b["actor_id"]), (&"succeeded".into(), &"service".into(), &"bot".into()));
+        assert_eq!(
+            (&b["status"], &b["actor_type"], &b["actor_id"]),
+            (&"succeeded".into(), &"service".into(), &"bot".into())
+        );
         assert_eq!(b["entity_ref"], "x");
         for field in &FIELDS[9..14] {
             assert_eq!(a[*field], Value::Null);
@@ -182,7 +189,8 @@ fn thirty_days_are_the_default_and_the_future_is_shown() {
     run(async {
         const DAY: i64 = 24 * 60 * 60 * 1_000;
         let server = Server::start().await;
-        let event = |name: &str, ms: i64| format!(r#"{{"source":"s","action":"{name}","occurred_at":"{}"}}"#, from_now(ms));
+        let event =
+            |name: &str, ms: i64| format!(r#"{{"source":"s","action":"{name}","occurred_at":"{}"}}"#, from_now(ms));
         let body = [event("old", -31 * DAY), event("young", -29 * DAY), event("ahead", DAY / 48)].join("\n");
         server.post(body).await.expect(201);
         let names = async |query: &str| -> Vec<String> {

@@ -26,16 +26,19 @@ async fn refused(server: &Server, token: &str, error: (u16, &str, &str)) {
 fn parameters_that_are_unknown_malformed_or_repeated_are_named() {
     run(async {
         let server = Server::start().await;
-        let time = |name: &str, value: &str| {
-            format!("{name} must be an ISO 8601 time in UTC that ends with Z, not {value:?}")
-        };
+        let time =
+            |name: &str, value: &str| format!("{name} must be an ISO 8601 time in UTC that ends with Z, not {value:?}");
         let number = |value: &str| format!("limit must be a whole number from 1 to 1000, not {value:?}");
-        let severity = |value: &str| format!("severity_level must be one or more of low, medium, high, critical, not {value:?}");
+        let severity =
+            |value: &str| format!("severity_level must be one or more of low, medium, high, critical, not {value:?}");
         for (query, message) in [
             ("colour=red", "colour is not a parameter of this endpoint".to_owned()),
             ("Status=failed", "Status is not a parameter of this endpoint".to_owned()),
             ("status=denied", r#"status must be one of succeeded, failed, not "denied""#.to_owned()),
-            ("status=failed,succeeded", r#"status must be one of succeeded, failed, not "failed,succeeded""#.to_owned()),
+            (
+                "status=failed,succeeded",
+                r#"status must be one of succeeded, failed, not "failed,succeeded""#.to_owned(),
+            ),
             ("actor_type=agent", r#"actor_type must be one of user, service, not "agent""#.to_owned()),
             ("severity_level=urgent", severity("urgent")),
             ("severity_level=low,", severity("")),
@@ -51,7 +54,10 @@ fn parameters_that_are_unknown_malformed_or_repeated_are_named() {
             ("limit=1e2", number("1e2")),
             ("offset=-1", r#"offset must be a whole number from 0, not "-1""#.to_owned()),
             ("offset=1.5", r#"offset must be a whole number from 0, not "1.5""#.to_owned()),
-            ("offset=18446744073709551616", r#"offset must be a whole number from 0, not "18446744073709551616""#.to_owned()),
+            (
+                "offset=18446744073709551616",
+                r#"offset must be a whole number from 0, not "18446744073709551616""#.to_owned(),
+            ),
             ("start_time=2026-01-01T00:00:00%2B00:00", time("start_time", "2026-01-01T00:00:00+00:00")),
             ("end_time=2026-01-01T00:00:00", time("end_time", "2026-01-01T00:00:00")),
             ("end_time=yesterday", time("end_time", "yesterday")),
@@ -59,14 +65,24 @@ fn parameters_that_are_unknown_malformed_or_repeated_are_named() {
             let url = format!("{AUDIT}?{query}");
             expect(&server.get(&server.token, &url).await, (400, "InputError", &message), ("GET", &url));
         }
-        for query in ["start_time=yesterdayZ", "start_time=2026-02-30T00:00:00Z", "start_time=Z", "event_id=%ff", "event_id=%zz", "%=1"] {
+        for query in [
+            "start_time=yesterdayZ",
+            "start_time=2026-02-30T00:00:00Z",
+            "start_time=Z",
+            "event_id=%ff",
+            "event_id=%zz",
+            "%=1",
+        ] {
             let answer = server.get(&server.token, &format!("{AUDIT}?{query}")).await;
             let body = answer.expect(400);
             assert_eq!(body["error"]["name"], "InputError");
             let named = query.split('=').next().unwrap();
             assert!(body["error"]["message"].as_str().unwrap().contains(named), "{body}");
         }
-        assert_eq!(server.get(&server.token, &format!("{AUDIT}?limit=1000&offset=18446744073709551615")).await.expect(200)["total"], 0);
+        assert_eq!(
+            server.get(&server.token, &format!("{AUDIT}?limit=1000&offset=18446744073709551615")).await.expect(200)["total"],
+            0
+        );
     });
 }
 
@@ -120,17 +136,29 @@ fn tokens_of_other_plugins_and_permissions_are_told_what_they_may() {
         let server = Server::start().await;
         let good = server.restricted("audit-log", Some("audit.log.read"), None).await;
         assert_eq!(server.get(&good, AUDIT).await.status, 200);
-        for (plugin, permission, action) in
-            [("audit-log", None, None), ("audit-log", None, Some("read")), ("audit-log", Some("audit.log.read"), Some("read"))]
-        {
+        for (plugin, permission, action) in [
+            ("audit-log", None, None),
+            ("audit-log", None, Some("read")),
+            ("audit-log", Some("audit.log.read"), Some("read")),
+        ] {
             let token = server.restricted(plugin, permission, action).await;
             assert_eq!(server.get(&token, AUDIT).await.status, 200);
         }
         for (plugin, permission, action, message) in [
             ("catalog", None, None, "This token's access is restricted to plugin(s) 'catalog'"),
             ("catalog", Some("audit.log.read"), None, "This token's access is restricted to plugin(s) 'catalog'"),
-            ("audit-log", Some("audit.log.write"), None, "This token's access is restricted to permission(s) 'audit.log.write'"),
-            ("audit-log", None, Some("delete"), "This token's access is restricted to permissions with action(s) 'delete'"),
+            (
+                "audit-log",
+                Some("audit.log.write"),
+                None,
+                "This token's access is restricted to permission(s) 'audit.log.write'",
+            ),
+            (
+                "audit-log",
+                None,
+                Some("delete"),
+                "This token's access is restricted to permissions with action(s) 'delete'",
+            ),
         ] {
             let token = server.restricted(plugin, permission, action).await;
             refused(&server, &token, (403, "NotAllowedError", message)).await;
@@ -152,7 +180,12 @@ fn other_methods_and_paths_are_not_found() {
             let request = server.request(method.clone(), AUDIT).bearer_auth(&server.token);
             expect(&answer(request).await, (404, "NotFoundError", "Not Found"), (method.as_str(), AUDIT));
         }
-        for path in ["/api/audit-log/", "/api/audit-log/v1", "/api/audit-log/v1/audit-event/", "/api/audit-log/v2/audit-event?a=b"] {
+        for path in [
+            "/api/audit-log/",
+            "/api/audit-log/v1",
+            "/api/audit-log/v1/audit-event/",
+            "/api/audit-log/v2/audit-event?a=b",
+        ] {
             let answer = server.get(&server.token, path).await;
             expect(&answer, (404, "NotFoundError", "Not Found"), ("GET", path));
         }

@@ -141,7 +141,9 @@ fn parameters_hold_together() {
         let repeated = page(&server, "severity_level=low&severity_level=medium").await;
         assert_eq!(repeated["total"], 724, "severity_level may repeat");
         // Values of other parameters are never split, and nothing is a wildcard.
-        for query in ["event_id=entity-fetch,entity-mutate", "event_id=entity-*", "event_id=*", "actor_id=User:default/jane"] {
+        for query in
+            ["event_id=entity-fetch,entity-mutate", "event_id=entity-*", "event_id=*", "actor_id=User:default/jane"]
+        {
             assert_eq!(page(&server, query).await["total"], 0, "{query}");
         }
     });

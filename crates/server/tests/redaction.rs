@@ -118,7 +118,9 @@ fn what_was_redacted_cannot_be_searched() {
     run(async {
         let server = Server::with(RULES).await;
         server.post(EVENT).await.expect(201);
-        for query in ["actor.email=canary*", "meta.user.password=canary-password", "ip=canary-ip", "meta.n=4111111111111111"] {
+        for query in
+            ["actor.email=canary*", "meta.user.password=canary-password", "ip=canary-ip", "meta.n=4111111111111111"]
+        {
             assert_eq!(server.list(query).await["total"], 0, "{query}");
         }
         assert_eq!(server.list("actor.email=[redacted:*").await["total"], 1);

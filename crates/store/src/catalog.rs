@@ -258,6 +258,18 @@ pub(crate) fn make_data_dir(data_dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Makes the catalog's file, readable by its owner alone; SQLite gives its companions the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The catalog's file of a data folder as a URL.
 fn sqlite_url(data_dir: &Path) -> Result<String, Error> {
     let shown = data_dir.display();
@@ -265,6 +277,7 @@ fn sqlite_url(data_dir: &Path) -> Result<String, Error> {
     make_data_dir(data_dir).map_err(failed)?;
     let path = data_dir.join("catalog.sqlite");
     let path = std::path::absolute(path).map_err(failed)?;
+    make_private(&path).map_err(failed)?;
     let path = path.to_str().ok_or_else(|| Error::Open(format!("the path {shown} is not UTF-8")))?;
     let mut url = String::from("sqlite://");
     for byte in path.bytes() {

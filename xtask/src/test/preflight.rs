@@ -12,7 +12,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { what: "a C compiler (cc)", is_there: || has("cc"), package: "build-essential" },
     Need { what: "git", is_there: || has("git"), package: "git" },
     Need { what: "curl", is_there: || has("curl"), package: "curl" },
@@ -21,6 +21,7 @@ const NEEDS: [Need; 5] = [
         is_there: || postgres::server_programs().is_some(),
         package: "postgresql",
     },
+    Need { what: "strace, for tests of a disk that fails", is_there: || has("strace"), package: "strace" },
     Need { what: "runuser", is_there: || !repository::is_root() || has("runuser"), package: "util-linux" },
 ];
 

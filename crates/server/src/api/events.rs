@@ -59,8 +59,10 @@ impl From<Denial> for Problem {
         (status = 408, description = "The body did not arrive in time", body = ProblemDocument),
         (status = 409, description = "A write with this key is still in work", body = ProblemDocument),
         (status = 413, description = "The body is above a limit", body = ProblemDocument),
+        (status = 414, description = "The URL is too long", body = ProblemDocument),
         (status = 415, description = "The encoding is not supported", body = ProblemDocument),
         (status = 422, description = "The key, or an event's id, was used with other content", body = ProblemDocument),
+        (status = 500, description = "The server failed", body = ProblemDocument),
         (status = 503, description = "The server cannot take it now; try again", body = ProblemDocument),
         (status = 507, description = "The disk is full", body = ProblemDocument),
     )
@@ -249,6 +251,8 @@ pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -
         (status = 401, description = "No valid token", body = ProblemDocument),
         (status = 403, description = "The token lacks events.read", body = ProblemDocument),
         (status = 404, description = "The organization has no such event", body = ProblemDocument),
+        (status = 414, description = "The URL is too long", body = ProblemDocument),
+        (status = 503, description = "The query took too long", body = ProblemDocument),
     )
 )]
 pub(crate) async fn get_event(

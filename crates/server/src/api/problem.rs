@@ -169,6 +169,12 @@ impl From<trailbook_store::Error> for Problem {
             Error::Reused { .. } => Kind::KeyReused,
             Error::InWork => Kind::KeyInWork,
             Error::DiskFull => Kind::DiskFull,
+            Error::Unknown => {
+                return Problem::new(
+                    Kind::Busy,
+                    "it is not known whether the events were recorded; send the same again",
+                );
+            }
             Error::Catalog { .. } => {
                 tracing::error!(%error, "the catalog failed");
                 return Problem::new(Kind::Busy, "the catalog failed; nothing was recorded");

@@ -78,7 +78,7 @@ pub(crate) struct EventBody {
     /// One human sentence.
     message: Option<String>,
     /// All else: any JSON, at most 16 levels deep, keys of at most 128 characters.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     meta: Option<Value>,
 }
 

@@ -66,7 +66,7 @@ impl Refusal {
         const SHOWN_CHARS: usize = 2_048;
         let shown = |text: &str| text.chars().take(SHOWN_CHARS).collect();
         let status = status::portal(self.name);
-        let body = ErrorBody {
+        let body = BackstageError {
             error: ErrorText { name: self.name.text(), message: shown(&self.message) },
             request: ErrorRequest {
                 method: method.to_string(),
@@ -102,7 +102,7 @@ impl From<trailbook_query::Error> for Refusal {
 
 /// Backstage's error body.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorBody {
+pub(crate) struct BackstageError {
     error: ErrorText,
     request: ErrorRequest,
     response: ErrorResponse,
@@ -163,10 +163,10 @@ pub(crate) struct AuditEventPage {
     security(("token" = ["audit.log.read"])),
     responses(
         (status = 200, description = "A page of events, newest first", body = AuditEventPage),
-        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
-        (status = 401, description = "No token, or an unknown one", body = ErrorBody),
-        (status = 403, description = "A token of another plugin or permission", body = ErrorBody),
-        (status = 503, description = "The query took too long", body = ErrorBody),
+        (status = 400, description = "A parameter is unknown or malformed", body = BackstageError),
+        (status = 401, description = "No token, or an unknown one", body = BackstageError),
+        (status = 403, description = "A token of another plugin or permission", body = BackstageError),
+        (status = 503, description = "The query took too long", body = BackstageError),
     )
 )]
 pub(crate) async fn list_audit_events(State(app): State<Arc<App>>, request: Request) -> Response {

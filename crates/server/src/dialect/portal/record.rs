@@ -19,11 +19,17 @@ pub(crate) struct AuditEvent {
     status: &'static str,
     /// `user` or `service`
     actor_type: &'static str,
+    #[schema(required)]
     actor_id: Option<String>,
+    #[schema(required)]
     request_method: Option<String>,
+    #[schema(required)]
     request_url: Option<String>,
+    #[schema(required)]
     action_type: Option<String>,
+    #[schema(required)]
     query_type: Option<String>,
+    #[schema(required)]
     entity_ref: Option<String>,
     #[schema(value_type = Object)]
     meta: Map<String, Value>,
