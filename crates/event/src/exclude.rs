@@ -41,7 +41,8 @@ impl OneOrMany {
     }
 }
 
-/// The rules that the Portal starts with: `entity-fetch` and `entity-facets` of all plugins and of synthetic test users.
+/// The rules that the Portal starts with: `entity-fetch` and `entity-facets` of all plugins and of synthetic test
+/// users.
 ///
 /// Portal's documentation does not print the pattern of its synthetic test users; `user:default/synthetic-*` is our
 /// guess.

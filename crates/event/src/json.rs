@@ -2,8 +2,8 @@
 //!
 //! Beyond the RFC it refuses what would make a record ambiguous: duplicate keys, lone surrogates, and nesting deeper
 //! than [`JSON_DEPTH_MAX`]. It borrows from its input, keeps numbers as they were written, and gives a JSON Pointer and
-//! a byte offset with every error. Any bytes give a value or an error. What it allocates is linear in its input, but up to
-//! forty times as much (`[[0],[0],…]`), so a caller limits the text, and reads the events of a large one by one.
+//! a byte offset with every error. Any bytes give a value or an error. What it allocates is linear in its input, but
+//! up to forty times as much (`[[0],[0],…]`), so a caller limits the text, and reads the events of a large one by one.
 
 use std::borrow::Cow;
 

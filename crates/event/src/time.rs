@@ -81,8 +81,8 @@ impl Timestamp {
     }
 }
 
-/// The last time that there is, for a text that is right but for lying after it: `jiff` ends on 9999-12-30T22:00:00Z, so
-/// that every offset can be added, and `9999-12-31T23:59:59Z` is what many write for "no end".
+/// The last time that there is, for a text that is right but for lying after it: `jiff` ends on 9999-12-30T22:00:00Z,
+/// so that every offset can be added, and `9999-12-31T23:59:59Z` is what many write for "no end".
 fn after_the_last(text: &str) -> Option<jiff::Timestamp> {
     let rest = text.strip_prefix("9999-12-3")?;
     format!("9998-12-3{rest}").parse::<jiff::Timestamp>().ok().map(|_| jiff::Timestamp::MAX)

@@ -1,7 +1,7 @@
 //! The query: what is asked of an organization's events, and the executor that answers it from what the store holds.
 //!
-//! A dialect turns a foreign request into a [`Query`] and an [`Answer`] into the foreign shape. An answer is the same as
-//! a naive scan over the same events would give, wherever they lie.
+//! A dialect turns a foreign request into a [`Query`] and an [`Answer`] into the foreign shape. An answer is the same
+//! as a naive scan over the same events would give, wherever they lie.
 
 pub mod exec;
 pub mod fields;

@@ -1,3 +1,4 @@
-//! Dialects: the APIs of other systems. Each turns a foreign request into a query and the answer into the foreign shape.
+//! Dialects: the APIs of other systems. Each turns a foreign request into a query and the answer into the foreign
+//! shape.
 
 pub(crate) mod portal;

@@ -10,7 +10,9 @@ use crate::app::App;
 use crate::status;
 
 /// Says that the process answers.
-#[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "The process answers")))]
+#[utoipa::path(get, path = "/livez", tag = "operations", responses(
+    (status = 200, description = "The process answers"),
+))]
 pub(crate) async fn get_livez() -> &'static str {
     "ok\n"
 }

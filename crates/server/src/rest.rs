@@ -1,7 +1,8 @@
 //! The rest of a body whose request was answered before all of it was read.
 //!
-//! A client may look for the answer only when it has sent everything, and a connection that is closed under it takes the
-//! answer along. So what is left of a refused body is read and thrown away, up to a limit, while the answer goes out.
+//! A client may look for the answer only when it has sent everything, and a connection that is closed under it takes
+//! the answer along. So what is left of a refused body is read and thrown away, up to a limit, while the answer goes
+//! out.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

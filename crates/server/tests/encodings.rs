@@ -98,7 +98,7 @@ fn bombs_are_refused_before_they_unfold() {
         let answer = server.post_with(&[("content-encoding", "zstd")], long.finish().unwrap()).await;
         answer.problem(413, "body-too-large");
 
-        // A frame that says that it needs a window of 2 GiB.
+        // Frames that say that they need a window of 128 MiB, and of 2 GiB.
         let mut huge = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
         huge.window_log(27).unwrap();
         huge.include_contentsize(false).unwrap();

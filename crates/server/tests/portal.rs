@@ -41,7 +41,7 @@ async fn page(server: &Server, query: &str) -> Value {
 #[test]
 fn the_real_file_is_recorded_dropped_and_excluded_as_it_should_be() {
     run(async {
-        let (server, answer) = with_real_events().await;
+        let (_server, answer) = with_real_events().await;
         let entries = answer["events"].as_array().unwrap();
         let lines: Vec<Value> =
             testdata("backstage-audit.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -1,7 +1,7 @@
 //! The catalog: the SQL database, SQLite by default or PostgreSQL, behind one set of queries.
 //!
-//! SQLite runs in WAL mode with `synchronous = FULL`, so a COMMIT that returned is on the disk. PostgreSQL is trusted to
-//! do the same with its defaults (`fsync = on`, `synchronous_commit = on`), which is checked at the start.
+//! SQLite runs in WAL mode with `synchronous = FULL`, so a COMMIT that returned is on the disk. PostgreSQL is trusted
+//! to do the same with its defaults (`fsync = on`, `synchronous_commit = on`), which is checked at the start.
 //!
 //! On a crash: both databases roll back what was not committed when they are opened again.
 
@@ -72,8 +72,8 @@ impl Catalog {
         self.kind == Kind::Postgres
     }
 
-    /// Begins a transaction that writes. SQLite takes its one write lock at once, so it cannot fail half-way for want of
-    /// it.
+    /// Begins a transaction that writes. SQLite takes its one write lock at once, so it cannot fail half-way for want
+    /// of it.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         let doing = Error::catalog("beginning a transaction");
         let connection = self.pool.acquire().await.map_err(&doing)?;

@@ -1,7 +1,7 @@
 //! Credentials: tokens, what they may do, and for which organization.
 //!
-//! A token's value is shown once, when it is made; the catalog holds its SHA-256. A credential is found by that hash and
-//! compared in constant time.
+//! A token's value is shown once, when it is made; the catalog holds its SHA-256. A credential is found by that hash
+//! and compared in constant time.
 
 mod entries;
 

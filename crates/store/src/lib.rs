@@ -53,8 +53,8 @@ pub struct Store {
 impl Store {
     /// Opens the catalog, makes its schema, and reads the journal into memory.
     ///
-    /// On a crash of the process before: what COMMIT returned for is in the journal, what it did not return for is there
-    /// whole or not at all.
+    /// On a crash of the process before: what COMMIT returned for is in the journal, what it did not return for is
+    /// there whole or not at all.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let lock = lock::DataLock::take(&options.data_dir)?;
         let catalog = Catalog::open(&options.data_dir, options.catalog.as_deref(), options.clock.clone()).await?;
@@ -107,7 +107,8 @@ impl Store {
         self.journal.is_poisoned()
     }
 
-    /// Finishes what was taken, closes the catalog and lets the next server have it. Appends that come later are refused.
+    /// Finishes what was taken, closes the catalog and lets the next server have it. Appends that come later are
+    /// refused.
     pub async fn close(&self) {
         let mut lock = self.lock.lock().await;
         self.journal.close().await;

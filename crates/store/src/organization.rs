@@ -10,7 +10,8 @@ pub const DEFAULT_ORGANIZATION: &str = "default";
 
 /// The tenant that a request acts for.
 ///
-/// It comes out of the catalog, with a credential or by an operator's command; nothing that a request says can make one.
+/// It comes out of the catalog, with a credential or by an operator's command; nothing that a request says can make
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Organization {
     pub(crate) id: i64,

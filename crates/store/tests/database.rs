@@ -1,4 +1,5 @@
-//! A database of its own for each test: SQLite in a temporary folder, or PostgreSQL where `TRAILBOOK_TEST_POSTGRES` says.
+//! A database of its own for each test: SQLite in a temporary folder, or PostgreSQL where `TRAILBOOK_TEST_POSTGRES`
+//! says.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

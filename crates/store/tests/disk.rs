@@ -1,4 +1,5 @@
-//! Writes and syncs of the catalog's file that fail: each test runs itself once more under `strace`, which injects them.
+//! Writes and syncs of the catalog's file that fail: each test runs itself once more under `strace`, which injects
+//! them.
 
 use std::process::Command;
 

@@ -1,8 +1,9 @@
 //! The audit lines of a Backstage backend, as its root logger prints them in production: one JSON object a line.
 //!
-//! Source: `@backstage/backend-defaults` 0.18, `entrypoints/auditor`. An operation logs `initiated`, then `succeeded` or
-//! `failed`, with `plugin`, `eventId`, `severityLevel`, `actor`, `request` and `meta`; a failure adds the error's `name`
-//! and `stack` and appends its message to `<plugin>.<eventId>`.
+//! Source: `@backstage/backend-defaults` 0.18, `entrypoints/auditor`. An operation logs `initiated`, then `succeeded`
+//! or
+//! `failed`, with `plugin`, `eventId`, `severityLevel`, `actor`, `request` and `meta`; a failure adds the error's
+//! `name` and `stack` and appends its message to `<plugin>.<eventId>`.
 //!
 //! Two keys are ours: `id` and `timestamp`, which a sender may add so that a line can be sent twice and keeps its time.
 //! What the model has no field for goes into `meta`, but for `level`, `service` and `stack`.

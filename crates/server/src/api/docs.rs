@@ -12,8 +12,8 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Trailbook",
-        description = "A self-hosted audit log. Events are sent to `/api/v1/events`, searched there, and read through the \
-                       audit APIs of portals.",
+        description = "A self-hosted audit log. Events are sent to `/api/v1/events`, searched there, and read through \
+                       the audit APIs of portals.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&Security),

@@ -188,13 +188,16 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<KeyHash>, Problem> {
     Ok(Some(KeyHash::of(key.as_bytes())))
 }
 
+const FIELD: &str = "Any field by its name, such as `actor.id=…`, `outcome=failed,denied`, `severity!=low`, \
+                     `action=entity-*`, `error.name=*`, `meta.env=prod`; all conditions hold at once";
+
 /// Searches events.
 ///
 /// Every field of the model is a parameter, see the table of fields. Times are RFC 3339.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(
-        ("field" = Option<String>, Query, description = "Any field by its name, such as `actor.id=…`, `outcome=failed,denied`, `severity!=low`, `action=entity-*`, `error.name=*`, `meta.env=prod`; all conditions hold at once"),
+        ("field" = Option<String>, Query, description = FIELD),
         ("from" = Option<String>, Query, description = "The earliest `occurred_at`"),
         ("to" = Option<String>, Query, description = "`occurred_at` is before this"),
         ("recorded_from" = Option<String>, Query, description = "The earliest `recorded_at`"),

@@ -1,7 +1,7 @@
 //! What the native API answers when it refuses: RFC 9457 problem documents that name the offender.
 //!
-//! Which to use: [`Problem::events`] when events in a body are wrong, [`Problem::parameter`] for a parameter of the URL,
-//! and [`Problem::new`] with a [`Kind`] for all else. Statuses are in `status.rs`.
+//! Which to use: [`Problem::events`] when events in a body are wrong, [`Problem::parameter`] for a parameter of the
+//! URL, and [`Problem::new`] with a [`Kind`] for all else. Statuses are in `status.rs`.
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -19,7 +19,8 @@ pub(crate) enum EventsIn {
 /// An event as a client sends it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EventIn {
-    /// A UUID of the client's; without it the server makes a UUIDv7. The same id with the same content is recorded once.
+    /// A UUID of the client's; without it the server makes a UUIDv7. The same id with the same content is recorded
+    /// once.
     id: Option<String>,
     /// When it happened, RFC 3339; without it the server's clock. At most an hour ahead of it.
     #[schema(example = "2026-01-15T12:00:00.000Z")]

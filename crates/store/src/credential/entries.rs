@@ -299,7 +299,8 @@ impl Transaction {
         }
     }
 
-    /// Gives the credentials a new version. Done first in a transaction, it makes others that change them stand in line.
+    /// Gives the credentials a new version. Done first in a transaction, it makes others that change them stand in
+    /// line.
     pub(crate) async fn touch_credentials(&mut self) -> Result<(), Error> {
         self.next_id("credentials_version").await.map(drop)
     }

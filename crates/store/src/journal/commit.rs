@@ -1,7 +1,7 @@
 //! One commit: a group of writes becomes frames and idempotency rows in one transaction.
 //!
-//! The order is: heads of the logs (which locks them, so that several writers would stand in line), what is known of the
-//! keys, frames, keys, COMMIT. A crash before COMMIT returned leaves nothing of it, or all.
+//! The order is: heads of the logs (which locks them, so that several writers would stand in line), what is known of
+//! the keys, frames, keys, COMMIT. A crash before COMMIT returned leaves nothing of it, or all.
 
 use std::collections::{BTreeMap, HashMap};
 
