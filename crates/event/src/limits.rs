@@ -54,6 +54,8 @@ pub const PAGE_REACH_MAX: u64 = 10_000_000;
 
 /// Connections at once; one more waits to be accepted.
 pub const CONNECTIONS_MAX: usize = 1_024;
+/// Seconds that a TLS handshake may take; less than a stop waits.
+pub const HANDSHAKE_SECONDS_MAX: u64 = 10;
 /// Seconds that a client may take to send a request's head.
 pub const HEAD_SECONDS_MAX: u64 = 30;
 /// Seconds that a client may take to send a request's body.
@@ -62,7 +64,7 @@ pub const BODY_SECONDS_MAX: u64 = 60;
 pub const REST_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Seconds that this may take.
 pub const REST_SECONDS_MAX: u64 = 5;
-/// Memory for the bodies of all requests in work, in KiB; a request that does not fit waits.
+/// Memory for the bodies of all requests in work, in KiB; a request that does not fit is answered 503.
 pub const BODIES_KIB_MAX: u32 = 256 * 1024;
 /// The window of a zstd body, as a power of two: what its decoder may take.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;

@@ -13,7 +13,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::canonical::{self, Canonical};
 use crate::exclude::Admitted;
-use crate::field::Span;
+use crate::field::{Field, Span};
 use crate::time::Timestamp;
 use uuid::Uuid;
 
@@ -57,6 +57,28 @@ impl Sealed {
     /// The canonical bytes.
     pub fn canonical(&self) -> &[u8] {
         &self.canonical.bytes
+    }
+
+    /// The canonical bytes without the values of `id` and `occurred_at` where the client did not give them: what two
+    /// writes of the same event have in common. Redacted values are not in it.
+    pub fn content(&self, has_own_id: bool, has_own_time: bool) -> Vec<u8> {
+        const TIME_KEY: &[u8] = b"\"occurred_at\":\"";
+        let bytes = &self.canonical.bytes;
+        // The id stands before the time. No other member after `meta` is an object, so the last key of this name is the
+        // event's own.
+        let id = self.canonical.spans.iter().find(|span| span.field == Field::Id).filter(|_| !has_own_id);
+        let time = bytes.windows(TIME_KEY.len()).rposition(|window| window == TIME_KEY).filter(|_| !has_own_time);
+        let mut content = bytes.clone();
+        if let Some(start) = time.map(|at| at + TIME_KEY.len()) {
+            let rest = bytes.get(start..).unwrap_or_default();
+            let length = rest.iter().position(|b| *b == b'"').unwrap_or(rest.len());
+            content.drain(start..start + length);
+        }
+        if let Some(span) = id {
+            let start = span.start as usize;
+            content.drain(start..start + span.len as usize);
+        }
+        content
     }
 
     /// Where the fields lie in the canonical bytes.

@@ -40,6 +40,19 @@ pub(crate) struct Batch {
     /// The events to be recorded, in order.
     pub(crate) items: Vec<Item>,
     excluded: Vec<Excluded>,
+    /// What the write says, for telling a repetition from a reuse; only where the client gave a key.
+    content: Vec<u8>,
+}
+
+/// How a body is to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// Whether its type says that it is NDJSON.
+    pub(crate) is_ndjson: bool,
+    /// Whether records of outcome `initiated` are kept.
+    pub(crate) keep_initiated: bool,
+    /// Whether the write has an idempotency key.
+    pub(crate) has_key: bool,
 }
 
 #[derive(Debug)]
@@ -106,17 +119,18 @@ impl Pipeline {
     }
 
     /// Makes a write out of a body. Takes about 10 µs an event.
-    pub(crate) fn prepare(&self, body: &[u8], is_ndjson: bool, keep_initiated: bool) -> Result<Batch, Problem> {
+    pub(crate) fn prepare(&self, body: &[u8], reading: Reading) -> Result<Batch, Problem> {
         let mut work = Work {
             pipeline: self,
             now: Timestamp::from_millis(self.clock.now_ms()),
-            keep_initiated: keep_initiated || self.keep_initiated,
+            keep_initiated: reading.keep_initiated || self.keep_initiated,
+            has_key: reading.has_key,
             random: Random::default(),
             batch: Batch::default(),
             errors: Vec::new(),
             errors_total: 0,
         };
-        split::each(body, is_ndjson, &mut |piece| work.piece(piece))?;
+        split::each(body, reading.is_ndjson, &mut |piece| work.piece(piece))?;
         if work.errors_total > 0 {
             return Err(Problem::events(Kind::InvalidEvents, work.errors, work.errors_total));
         }
@@ -125,6 +139,11 @@ impl Pipeline {
 }
 
 impl Batch {
+    /// The hash of what the write says, after redaction.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.content)
+    }
+
     /// Writes the excluded events to the server's own log, and names the rule of each.
     pub(crate) fn log_excluded(&self, organization: &str) -> impl Iterator<Item = &str> {
         self.excluded.iter().map(move |excluded| {
@@ -140,6 +159,7 @@ struct Work<'p> {
     pipeline: &'p Pipeline,
     now: Timestamp,
     keep_initiated: bool,
+    has_key: bool,
     random: Random,
     batch: Batch,
     errors: Vec<EventError>,
@@ -172,7 +192,7 @@ impl Work<'_> {
         given.random.copy_from_slice(for_id);
         salt.copy_from_slice(for_salt);
 
-        let has_client_id = split::has_id(&value);
+        let (has_own_id, has_own_time) = split::own_members(&value);
         let event = match normalise(value, piece.text.len(), &given)? {
             Normalised::Event(event) => event,
             Normalised::Initiated => return self.entry(Entry::Dropped { dropped: "initiated".into() }),
@@ -186,7 +206,13 @@ impl Work<'_> {
             Decision::Admitted(admitted) => {
                 let sealed = seal(&admitted, salt);
                 self.batch.entries.push(Entry::Recorded { id: sealed.id().into() });
-                let client_id = has_client_id.then(|| Fingerprint::of(piece.text));
+                let client_id = if has_own_id || self.has_key {
+                    let content = sealed.content(has_own_id, has_own_time);
+                    self.remember(&content);
+                    has_own_id.then(|| Fingerprint::of(&content))
+                } else {
+                    None
+                };
                 self.batch.items.push(Item { sealed, client_id });
             }
             Decision::Excluded { rule, event } => {
@@ -200,7 +226,19 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Adds to what the write says, each part with its length so that parts cannot run together.
+    fn remember(&mut self, part: &[u8]) {
+        if self.has_key {
+            self.batch.content.extend_from_slice(&part.len().to_le_bytes());
+            self.batch.content.extend_from_slice(part);
+        }
+    }
+
     fn entry(&mut self, entry: Entry<'static>) -> Result<(), Error> {
+        match &entry {
+            Entry::Excluded { excluded: what } | Entry::Dropped { dropped: what } => self.remember(what.as_bytes()),
+            Entry::Recorded { .. } => {}
+        }
         self.batch.entries.push(entry);
         Ok(())
     }

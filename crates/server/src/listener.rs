@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
-use trailbook_event::limits::{CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HEAD_SECONDS_MAX};
+use trailbook_event::limits::{CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HANDSHAKE_SECONDS_MAX, HEAD_SECONDS_MAX};
 
 use crate::Error;
 
@@ -89,7 +89,7 @@ impl Listener {
 
 async fn secured(tls: TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
     let handshake = tls.accept(stream);
-    tokio::time::timeout(Duration::from_secs(HEAD_SECONDS_MAX), handshake).await.ok()?.ok()
+    tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), handshake).await.ok()?.ok()
 }
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router, watcher: Watcher) {

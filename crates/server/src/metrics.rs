@@ -57,7 +57,7 @@ impl Metrics {
         for rule in rules {
             let _ = metrics.excluded.get_or_create(&RuleLabel { rule: rule.to_owned() });
         }
-        for result in ["recorded", "repeated", "dropped", "not_audit", "refused"] {
+        for result in ["recorded", "repeated", "dropped", "not_audit"] {
             let _ = metrics.events.get_or_create(&ResultLabel { result });
         }
         metrics

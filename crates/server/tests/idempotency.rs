@@ -171,3 +171,18 @@ fn keys_that_are_empty_too_long_or_repeated_are_refused() {
         server.post_with(&[(KEY, &"k".repeat(255))], MINIMAL).await.expect(201);
     });
 }
+
+#[test]
+fn content_counts_not_its_spelling() {
+    run(async {
+        let server = Server::start().await;
+        let other_spelling = format!(r#"{{ "action": "a", "source": "s", "id": "{}" }}"#, ID.to_uppercase());
+        assert_eq!(sequences(&server.post(with_id("a")).await), [0]);
+        assert_eq!(sequences(&server.post(other_spelling).await), [0]);
+
+        let keyed = |body: &'static str| server.post_with(&[(KEY, "k")], body);
+        assert_eq!(sequences(&keyed(r#"{"source":"s","action":"a","meta":{"n":1,"m":2}}"#).await), [1]);
+        assert_eq!(sequences(&keyed(r#"{"action":"a","source":"s","meta":{"m":2,"n":1.0}}"#).await), [1]);
+        keyed(r#"{"action":"a","source":"s","meta":{"m":2,"n":1.5}}"#).await.problem(422, "key-reused");
+    });
+}

@@ -50,7 +50,6 @@ fn counters_count() {
             (r#"trailbook_events_total{result="recorded"}"#, 2.0),
             (r#"trailbook_events_total{result="dropped"}"#, 1.0),
             (r#"trailbook_events_total{result="not_audit"}"#, 1.0),
-            (r#"trailbook_events_total{result="refused"}"#, 1.0),
             (r#"trailbook_events_excluded_total{rule="plugin-reads"}"#, 1.0),
             (r#"trailbook_events_excluded_total{rule="synthetic-user-reads"}"#, 0.0),
             (r#"trailbook_http_requests_total{api="native",status="201"}"#, 2.0),

@@ -96,3 +96,18 @@ fn the_order_of_members_and_the_form_of_numbers_do_not_matter() {
         "outcome": "succeeded", "targets": [], "context": {}, "id": "01980B5E-7C3A-7D52-9F3E-0C6F8F1F2A11"}"#;
     assert_eq!(sealed(one, SALT), sealed(other, SALT));
 }
+
+#[test]
+fn content_leaves_out_what_the_server_gave() {
+    let text = r#"{"source":"s","action":"a","meta":{"occurred_at":"x","id":"y"},"targets":[{"type":"t","id":"z"}]}"#;
+    let sealed = sealed(text, SALT);
+    let content = |own_id, own_time| String::from_utf8(sealed.content(own_id, own_time)).unwrap();
+    assert_eq!(content(true, true).as_bytes(), sealed.canonical());
+    let without = concat!(
+        r#"{"action":"a","id":"","meta":{"id":"y","occurred_at":"x"},"occurred_at":"","#,
+        r#""outcome":"succeeded","severity":"low","source":"s","targets":[{"id":"z","type":"t"}]}"#
+    );
+    assert_eq!(content(false, false), without);
+    assert!(content(false, true).contains(r#""occurred_at":"2026-01-15T12:00:00.412Z""#));
+    assert!(content(true, false).contains(&format!(r#""id":"{}""#, sealed.id())));
+}

@@ -11,13 +11,13 @@ use trailbook_event::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
 use trailbook_store::credential::Scope;
-use trailbook_store::{Append, Appended, Error, Fingerprint, KeyHash, Remember};
+use trailbook_store::{Append, Appended, Error, KeyHash, Remember};
 
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
 use crate::app::App;
 use crate::auth::{Caller, Denial};
-use crate::ingest::{Batch, Entry, body};
+use crate::ingest::{Batch, Entry, Reading, body};
 use crate::metrics::RuleLabel;
 use crate::search::search;
 use crate::{status, url};
@@ -72,11 +72,7 @@ pub(crate) async fn create_events(State(app): State<Arc<App>>, request: Request)
     let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite)?;
     let keep_initiated = keep_initiated(parts.uri.query())?;
     let key = idempotency_key(&parts.headers)?;
-    let result = write(&app, &caller, (&parts.headers, body), (key, keep_initiated)).await;
-    if result.is_err() {
-        app.metrics.count_events("refused", 1);
-    }
-    result
+    write(&app, &caller, (&parts.headers, body), (key, keep_initiated)).await
 }
 
 async fn write(
@@ -90,16 +86,17 @@ async fn write(
         let value = value.to_str().unwrap_or_default();
         value.starts_with("application/x-ndjson") || value.starts_with("application/ndjson")
     });
+    let reading = Reading { is_ndjson, keep_initiated, has_key: key.is_some() };
     let batch = if whole.bytes.len() <= INLINE_BYTES_MAX {
-        app.pipeline.prepare(&whole.bytes, is_ndjson, keep_initiated)?
+        app.pipeline.prepare(&whole.bytes, reading)?
     } else {
         let (app, bytes) = (Arc::clone(app), whole.bytes.clone());
-        let work = move || app.pipeline.prepare(&bytes, is_ndjson, keep_initiated);
+        let work = move || app.pipeline.prepare(&bytes, reading);
         tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(Kind::Internal, "a write stopped"))??
     };
     let remember = key.map(|key| Remember {
         key,
-        fingerprint: Fingerprint::of(&whole.bytes),
+        fingerprint: batch.fingerprint(),
         shape: serde_json::to_vec(&batch.entries).unwrap_or_default(),
     });
     drop(whole);

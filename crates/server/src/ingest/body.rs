@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -35,28 +35,46 @@ pub(crate) async fn read<'a>(app: &'a App, headers: &HeaderMap, body: Body) -> R
         return Err(too_large());
     }
     let limit = Duration::from_secs(BODY_SECONDS_MAX);
-    let read = async {
-        // What a compressed or a chunked body will take is not known, so it is as much as it may.
-        let bytes = announced.filter(|_| encoding == Encoding::Identity).unwrap_or(2 * BATCH_BYTES_MAX);
-        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(BODIES_KIB_MAX).min(BODIES_KIB_MAX);
-        // The semaphore is never closed.
-        let share =
-            app.bodies.acquire_many(kib).await.map_err(|_| Problem::new(Kind::Busy, "the server is stopping"))?;
-        let collected = Limited::new(body, BATCH_BYTES_MAX).collect().await.map_err(|error| {
+    let timeout = |_| Problem::new(Kind::BodyTimeout, format!("the body took longer than {BODY_SECONDS_MAX} seconds"));
+    let (bytes, mut share) = tokio::time::timeout(limit, collect(app, body)).await.map_err(timeout)??;
+    let bytes = match encoding {
+        Encoding::Identity => bytes,
+        encoding => {
+            share.merge(room(app, BATCH_BYTES_MAX)?);
+            decoded(bytes, encoding).await?
+        }
+    };
+    Ok(Whole { bytes, _share: share })
+}
+
+/// Takes memory for what has arrived, chunk by chunk, so that slow senders hold no more than they sent.
+async fn collect(app: &App, body: Body) -> Result<(Bytes, SemaphorePermit<'_>), Problem> {
+    let mut body = Limited::new(body, BATCH_BYTES_MAX);
+    let mut share = room(app, 0)?;
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
             if error.downcast_ref::<LengthLimitError>().is_some() {
                 return too_large();
             }
             Problem::new(Kind::InvalidBody, format!("the body broke off: {error}"))
         })?;
-        Ok::<_, Problem>((collected.to_bytes(), share))
-    };
-    let timeout = |_| Problem::new(Kind::BodyTimeout, format!("the body took longer than {BODY_SECONDS_MAX} seconds"));
-    let (bytes, share) = tokio::time::timeout(limit, read).await.map_err(timeout)??;
-    let bytes = match encoding {
-        Encoding::Identity => bytes,
-        encoding => decoded(bytes, encoding).await?,
-    };
-    Ok(Whole { bytes, _share: share })
+        let Ok(chunk) = frame.into_data() else { continue };
+        if whole.is_empty() && body.is_end_stream() {
+            share.merge(room(app, chunk.len())?);
+            return Ok((chunk, share));
+        }
+        let held = whole.capacity();
+        whole.extend_from_slice(&chunk);
+        share.merge(room(app, whole.capacity() - held)?);
+    }
+    Ok((Bytes::from(whole), share))
+}
+
+/// A share of the memory for bodies, if there is so much left.
+fn room(app: &App, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
+    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(BODIES_KIB_MAX);
+    app.bodies.try_acquire_many(kib).map_err(|_| Problem::new(Kind::Busy, "too many bodies are in memory"))
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {

@@ -37,9 +37,12 @@ pub(super) fn each<'a>(body: &'a [u8], is_ndjson: bool, take: &mut impl FnMut(Pi
     Ok(())
 }
 
-/// Whether an event names its own id, in either form that has one.
-pub(super) fn has_id(value: &Value<'_>) -> bool {
-    matches!(value, Value::Object(members) if members.iter().any(|(key, _)| key == "id"))
+/// Whether an event names its own id, and its own time, in either form.
+pub(super) fn own_members(value: &Value<'_>) -> (bool, bool) {
+    let Value::Object(members) = value else { return (false, false) };
+    let has =
+        |names: &[&str]| members.iter().any(|(key, value)| names.contains(&key.as_ref()) && *value != Value::Null);
+    (has(&["id"]), has(&["occurred_at", "timestamp"]))
 }
 
 /// Whether the first of several lines is an object by itself: then every line is.
