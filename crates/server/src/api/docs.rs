@@ -65,7 +65,7 @@ struct Page {
 struct Group {
     anchor: String,
     name: String,
-    description: String,
+    description: Prose,
     operations: Vec<Operation>,
 }
 
@@ -73,8 +73,8 @@ struct Operation {
     id: String,
     method: String,
     path: String,
-    summary: String,
-    description: String,
+    summary: Prose,
+    description: Prose,
     scope: String,
     parameters: Vec<Row>,
     body: String,
@@ -83,7 +83,7 @@ struct Operation {
 
 struct Schema {
     name: String,
-    description: String,
+    description: Prose,
     members: Vec<Row>,
 }
 
@@ -91,14 +91,30 @@ struct Schema {
 struct Row {
     name: String,
     kind: String,
-    description: String,
+    description: Prose,
+}
+
+/// A text in which what stands between backticks is code.
+struct Prose(Vec<Part>);
+
+struct Part {
+    is_code: bool,
+    text: String,
+}
+
+impl Prose {
+    fn of(text: &str) -> Self {
+        let parts = text.split('`').enumerate();
+        Self(parts.map(|(i, text)| Part { is_code: i % 2 == 1, text: text.to_owned() }).collect())
+    }
 }
 
 impl Page {
     fn of(document: &Value) -> Self {
         let mut groups: Vec<Group> = each(document, "/tags").map(Group::of).collect();
         for (path, methods) in members(document, "/paths") {
-            for (method, operation) in methods.as_object().into_iter().flatten() {
+            // A resource is written before it is read.
+            for (method, operation) in methods.as_object().into_iter().flatten().rev() {
                 let tag = text(operation, "/tags/0");
                 if let Some(group) = groups.iter_mut().find(|group| group.name == tag) {
                     group.operations.push(Operation::of(path, method, operation));
@@ -116,7 +132,7 @@ impl Group {
         Self {
             anchor: name.to_lowercase().replace(' ', "-"),
             name,
-            description: text(tag, "/description"),
+            description: prose(tag, "/description"),
             operations: Vec::new(),
         }
     }
@@ -125,18 +141,18 @@ impl Group {
 impl Operation {
     fn of(path: &str, method: &str, operation: &Value) -> Self {
         let parameter =
-            |p: &Value| Row { name: text(p, "/name"), kind: text(p, "/in"), description: text(p, "/description") };
+            |p: &Value| Row { name: text(p, "/name"), kind: text(p, "/in"), description: prose(p, "/description") };
         let response = |(status, r): (&String, &Value)| {
             let kind = members(r, "/content").map(|(_, content)| kind_of(content.get("schema"))).next();
-            Row { name: status.clone(), kind: kind.unwrap_or_default(), description: text(r, "/description") }
+            Row { name: status.clone(), kind: kind.unwrap_or_default(), description: prose(r, "/description") }
         };
         let scopes = each(operation, "/security").flat_map(|s| each(s, "/token")).filter_map(Value::as_str);
         Self {
             id: text(operation, "/operationId"),
             method: method.to_uppercase(),
             path: path.to_owned(),
-            summary: text(operation, "/summary"),
-            description: text(operation, "/description"),
+            summary: prose(operation, "/summary"),
+            description: prose(operation, "/description"),
             scope: scopes.collect::<Vec<_>>().join(", "),
             parameters: each(operation, "/parameters").map(parameter).collect(),
             body: members(operation, "/requestBody/content")
@@ -161,21 +177,21 @@ impl Schema {
                 kind_of(Some(schema)),
                 if required.contains(&name.as_str()) { ", required" } else { "" }
             ),
-            description: text(schema, "/description"),
+            description: prose(schema, "/description"),
         };
         let mut members: Vec<Row> = own.chain(inherited).chain(one_of).map(member).collect();
         let parts = each(schema, "/allOf").filter(|part| part.get("$ref").is_some());
         members.extend(parts.map(|part| Row {
             name: "…".to_owned(),
             kind: kind_of(Some(part)),
-            description: "and all its members".to_owned(),
+            description: Prose::of("and all its members"),
         }));
         let values: Vec<&str> = each(schema, "/enum").filter_map(Value::as_str).collect();
         let description = match values.as_slice() {
             [] => text(schema, "/description"),
             values => format!("{} {}", text(schema, "/description"), values.join(" | ")),
         };
-        Self { name: name.to_owned(), description, members }
+        Self { name: name.to_owned(), description: Prose::of(&description), members }
     }
 }
 
@@ -197,6 +213,10 @@ fn kind_of(schema: Option<&Value>) -> String {
         _ => "any JSON".to_owned(),
     };
     if kind == "array" { format!("list of {}", kind_of(schema.get("items"))) } else { kind }
+}
+
+fn prose(value: &Value, pointer: &str) -> Prose {
+    Prose::of(&text(value, pointer))
 }
 
 fn text(value: &Value, pointer: &str) -> String {
