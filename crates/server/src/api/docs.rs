@@ -207,9 +207,7 @@ fn kind_of(schema: Option<&Value>) -> String {
     }
     let kind = match schema.get("type") {
         Some(Value::String(kind)) => kind.clone(),
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).find(|k| *k != "null").unwrap_or("").to_owned()
-        }
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
         _ => "any JSON".to_owned(),
     };
     if kind == "array" { format!("list of {}", kind_of(schema.get("items"))) } else { kind }
