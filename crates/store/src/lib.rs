@@ -72,7 +72,8 @@ impl Store {
         &self.catalog
     }
 
-    /// Appends events to the log of an organization; see [`journal::Journal::append`].
+    /// Appends events to the log of an organization, and returns when they are durable and can be found. If the caller
+    /// goes away before that, the write goes on.
     pub async fn append(&self, append: Append) -> Result<Appended, Error> {
         self.journal.append(append).await
     }
