@@ -198,17 +198,17 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent) -> Result<(), Error
             let next = recent.next_sequence(organization.log);
             let found = commit::frames_from(catalog, organization.log, next).await?;
             let is_last = found.len() < commit::FRAMES_PER_READ;
-            for stored in found {
-                let what = || format!("the frame of log {} at sequence {}", organization.log, stored.first_sequence);
-                if stored.first_sequence != recent.next_sequence(organization.log) {
+            // Decoded side by side, added in order.
+            let decoding: Vec<_> =
+                found.into_iter().map(|stored| tokio::task::spawn_blocking(move || stored.decode())).collect();
+            for decoded in decoding {
+                let (first_sequence, frame) =
+                    decoded.await.map_err(|e| Error::Open(format!("decoding stopped: {e}")))?;
+                let what = || format!("the frame of log {} at sequence {first_sequence}", organization.log);
+                if first_sequence != recent.next_sequence(organization.log) {
                     return Err(Error::Damaged { what: what(), reason: "the frame before it is missing".to_owned() });
                 }
-                let frame = frame::decode(&stored.payload)
-                    .map_err(|reason| Error::Damaged { what: what(), reason })?
-                    .place(stored.first_sequence, stored.recorded_ms);
-                if frame.rows().count() as u64 != stored.events {
-                    return Err(Error::Damaged { what: what(), reason: "its count of events is wrong".to_owned() });
-                }
+                let frame = frame.map_err(|reason| Error::Damaged { what: what(), reason })?;
                 recent.add(organization.log, frame);
             }
             if is_last {

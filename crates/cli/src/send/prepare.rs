@@ -38,7 +38,10 @@ pub(super) fn prepare(run: &str, line: &Line) -> Vec<u8> {
     text
 }
 
-/// An id that the same line at the same place of the same run has again: UUIDv8, RFC 9562 section 5.8, of a SHA-256.
+/// An id that the same line at the same place of the same run has again: UUIDv8, RFC 9562 section 5.8.
+///
+/// It begins with the place (48 bits), so that the ids of a run grow and the server's table of ids grows at one end; the
+/// other 74 bits are of a SHA-256 of run, place and line.
 fn id_of(run: &str, line: &Line) -> Uuid {
     let mut context = Context::new(&SHA256);
     context.update(b"trailbook/send/v1\0");
@@ -47,8 +50,11 @@ fn id_of(run: &str, line: &Line) -> Uuid {
     context.update(&line.offset.to_be_bytes());
     context.update(&line.bytes);
     let digest = context.finish();
+    let place = line.offset.to_be_bytes();
     let mut bytes = [0; 16];
-    bytes.copy_from_slice(digest.as_ref().get(..16).expect("SHA-256 has 32 bytes"));
+    for (to, from) in bytes.iter_mut().zip(place.iter().skip(2).chain(digest.as_ref())) {
+        *to = *from;
+    }
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 

@@ -324,6 +324,20 @@ pub(super) struct StoredFrame {
     pub(super) payload: Vec<u8>,
 }
 
+impl StoredFrame {
+    /// Its first sequence, and its events in the form that is searched.
+    pub(super) fn decode(&self) -> (u64, Result<Frame, String>) {
+        let frame = frame::decode(&self.payload).and_then(|frame| {
+            let count = frame.rows().count() as u64;
+            let is_whole = count == self.events;
+            is_whole
+                .then(|| frame.place(self.first_sequence, self.recorded_ms))
+                .ok_or_else(|| format!("its count of events is wrong: {count}, not {}", self.events))
+        });
+        (self.first_sequence, frame)
+    }
+}
+
 /// The next frames of a log from a sequence on, [`FRAMES_PER_READ`] at most.
 pub(super) async fn frames_from(catalog: &Catalog, log: i64, sequence: u64) -> Result<Vec<StoredFrame>, Error> {
     let doing = Error::catalog("reading the journal");
