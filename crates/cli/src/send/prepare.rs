@@ -40,8 +40,8 @@ pub(super) fn prepare(run: &str, line: &Line) -> Vec<u8> {
 
 /// An id that the same line at the same place of the same run has again: UUIDv8, RFC 9562 section 5.8.
 ///
-/// It begins with the place (48 bits), so that the ids of a run grow and the server's table of ids grows at one end; the
-/// other 74 bits are of a SHA-256 of run, place and line.
+/// It begins with the place (48 bits), so that the ids of a run grow and the server's table of ids grows at one end;
+/// the other 74 bits are of a SHA-256 of run, place and line.
 fn id_of(run: &str, line: &Line) -> Uuid {
     let mut context = Context::new(&SHA256);
     context.update(b"trailbook/send/v1\0");
