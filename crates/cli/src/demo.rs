@@ -6,7 +6,7 @@
 //! On a crash while events are loaded: the next run loads the same lines with the same ids, so each is recorded once.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -129,7 +129,7 @@ impl State {
         let client = Client::new(&server, send::PATIENCE)?;
         let events = events(self.started_at_ms)?;
         let load = Load::new(&client, "demo".to_owned(), "the demo's events".to_owned());
-        let Tally { recorded, excluded, dropped, .. } = load.send(events.as_bytes()).await?;
+        let Tally { recorded, excluded, dropped, .. } = load.send(Cursor::new(events.into_bytes())).await?;
         *self = Self { loaded: true, recorded, excluded, dropped, token: self.token.clone(), ..*self };
         self.keep(folder)
     }

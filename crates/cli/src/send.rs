@@ -16,15 +16,19 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 use trailbook_event::limits::EVENT_BYTES_MAX;
+use trailbook_store::Clock;
 
 use crate::client::{Client, Server};
 use crate::exit::{Error, Exit};
 use crate::output;
 use batch::Batch;
-use lines::{Line, Lines};
+use lines::Line;
 
 /// How long a server that does not answer is asked again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long an input may pause before what came so far is sent.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Send events from a file or standard input
 ///
@@ -48,8 +52,9 @@ pub(crate) struct Arguments {
     file: PathBuf,
     /// The name of this run, which ids are made from [default: the file's absolute path]
     ///
-    /// Give one where a path is used again for other lines (a rotated log), and with standard input: without a name, a
-    /// line that is equal to a line at the same place of an earlier input is taken for it, and not recorded again.
+    /// A line that is equal to a line at the same place of an earlier input of the same name is taken for it, and not
+    /// recorded again. Give one where a path is used again for other lines, as with a rotated log. Standard input has a
+    /// new name each time; give it one of yours if the same input may come twice.
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// Keep records that an action began (outcome initiated), whatever the server's settings say
@@ -121,15 +126,21 @@ impl<'a> Load<'a> {
     }
 
     /// Sends all lines, and says what became of them.
-    pub(crate) async fn send(mut self, input: impl BufRead) -> Result<Tally, Error> {
+    pub(crate) async fn send(mut self, input: impl BufRead + Send + 'static) -> Result<Tally, Error> {
         self.all(input).await?;
         Ok(self.tally)
     }
 
-    async fn all(&mut self, input: impl BufRead) -> Result<(), Error> {
-        let mut lines = Lines::new(input);
+    async fn all(&mut self, input: impl BufRead + Send + 'static) -> Result<(), Error> {
+        let mut lines = lines::follow(input);
         let mut batch = Batch::default();
-        while let Some(line) = lines.next().map_err(|error| self.unreadable(&error))? {
+        loop {
+            let Ok(next) = tokio::time::timeout(PAUSE, lines.recv()).await else {
+                // The input pauses: what came so far does not wait for more.
+                self.post(std::mem::take(&mut batch)).await?;
+                continue;
+            };
+            let Some(line) = next.transpose().map_err(|error| self.unreadable(&error))? else { break };
             self.lines += 1;
             if line.bytes.first() != Some(&b'{') {
                 self.tally.passed_over += 1;
@@ -139,7 +150,7 @@ impl<'a> Load<'a> {
             } else {
                 self.add(&mut batch, &line).await?;
             }
-            self.progress.set_position(lines.offset());
+            self.progress.set_position(line.offset + line.length_bytes);
         }
         self.post(batch).await
     }
@@ -168,7 +179,7 @@ impl<'a> Load<'a> {
 
 /// What is sent.
 struct Input {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     /// The name of its run where none is given.
     run: String,
     /// Its size, where it has one.
@@ -179,7 +190,7 @@ impl Input {
     fn open(file: &Path) -> Result<Self, Error> {
         if file == Path::new("-") {
             let reader = Box::new(BufReader::new(std::io::stdin()));
-            return Ok(Self { reader, run: "-".to_owned(), size_bytes: None });
+            return Ok(Self { reader, run: run_of_a_pipe(), size_bytes: None });
         }
         let wrong = |error: std::io::Error| Error::Usage(format!("{}: {error}", file.display()));
         let path = file.canonicalize().map_err(wrong)?;
@@ -191,6 +202,12 @@ impl Input {
         let size_bytes = metadata.is_file().then_some(metadata.len());
         Ok(Self { reader: Box::new(BufReader::new(opened)), run: path.display().to_string(), size_bytes })
     }
+}
+
+/// A name that no other input has: a program that is started anew says the same at the same place, and means another
+/// event.
+fn run_of_a_pipe() -> String {
+    format!("standard input, process {} at {} ms", std::process::id(), Clock::system().now_ms())
 }
 
 fn progress(size_bytes: Option<u64>) -> ProgressBar {

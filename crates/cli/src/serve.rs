@@ -26,8 +26,11 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let settings = arguments.settings.resolve()?;
     log::init(settings.log_format, settings.log_level);
-    let signals = Signals::new()?;
-    let running = start(settings).await?;
+    let mut signals = Signals::new()?;
+    let running = tokio::select! {
+        started = start(settings) => started?,
+        code = signals.next() => std::process::exit(code),
+    };
     // The server is there whether or not anybody reads this.
     let _ = output::line(&format!("listening on {}", base_url(running.address(), running.is_tls())));
     running.run_until(signals.first()).await.map_err(failed)?;

@@ -1,7 +1,6 @@
 //! `trailbook token`: makes, lists and revokes tokens in the catalog of a server, whether or not it runs.
 
 use std::io::Read;
-use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -171,8 +170,8 @@ async fn find(catalog: &Catalog, organization: &str, name: &str) -> Result<Optio
 /// The catalog of a folder that is there: looking into one makes none.
 async fn existing(place: Place) -> Result<Catalog, Error> {
     let (data_dir, catalog) = place.resolve()?;
-    if catalog.is_none() && !Path::new(&data_dir).is_dir() {
-        let reason = format!("there is no folder {}", data_dir.display());
+    if catalog.is_none() && !Catalog::is_in(&data_dir) {
+        let reason = format!("{} is no folder of a trailbook server", data_dir.display());
         return Err(SettingsError::Value { key: "data_dir".to_owned(), reason }.into());
     }
     Ok(Catalog::open(&data_dir, catalog.as_deref(), Clock::system()).await?)

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use trailbook_store::credential::{Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope};
 use trailbook_store::{Catalog, Credential, CredentialId, Organization};
 
@@ -40,15 +42,19 @@ pub(crate) enum Denial {
 pub(crate) struct Auth {
     catalog: Catalog,
     current: RwLock<Arc<Credentials>>,
+    /// When an unknown token made us look the last time.
+    looked: Mutex<Option<Instant>>,
 }
 
+/// How long after a look for an unknown token the next may be.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How often the catalog is asked whether credentials changed.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
 impl Auth {
     pub(crate) async fn new(catalog: Catalog) -> Result<Self, trailbook_store::Error> {
         let current = RwLock::new(Arc::new(catalog.credentials().await?));
-        Ok(Self { catalog, current })
+        Ok(Self { catalog, current, looked: Mutex::new(None) })
     }
 
     /// Keeps the credentials current. Never returns; dropped when the server stops.
@@ -77,14 +83,29 @@ impl Auth {
     }
 
     /// The caller of a request with the header `Authorization: Bearer <token>`. The messages are Backstage's.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+    ///
+    /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that strangers
+    /// cannot keep the catalog busy.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
         let token = bearer(headers).ok_or(Denial::Unauthenticated("Missing credentials"))?;
-        self.current().find(token).map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
+        let mut found = self.current().find(token);
+        if found.is_none() {
+            let mut looked = self.looked.lock().await;
+            if looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN_AFTER) {
+                if let Err(error) = self.refresh().await {
+                    tracing::warn!(%error, "credentials could not be read; the last known stay in force");
+                }
+                *looked = Some(Instant::now());
+            }
+            drop(looked);
+            found = self.current().find(token);
+        }
+        found.map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
     }
 
     /// A caller that has a scope of the native API.
-    pub(crate) fn caller_with(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Denial> {
-        let caller = self.caller(headers)?;
+    pub(crate) async fn caller_with(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Denial> {
+        let caller = self.caller(headers).await?;
         if caller.0.has_scope(scope) {
             return Ok(caller);
         }
@@ -92,8 +113,8 @@ impl Auth {
     }
 
     /// A caller that may read the Portal's audit log: it has `events.read`, or is granted the Portal's permission.
-    pub(crate) fn portal_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        let caller = self.caller(headers)?;
+    pub(crate) async fn portal_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let caller = self.caller(headers).await?;
         if caller.0.has_scope(Scope::EventsRead) {
             return Ok(caller);
         }
@@ -133,6 +154,10 @@ fn permissions_of(restrictions: &[&Restriction]) -> String {
 
 /// What a token of ours allows, for messages.
 fn allowed(credential: &Credential) -> String {
+    let plugins: Vec<_> = credential.grant().restrictions.iter().map(|r| format!("'{}'", r.plugin)).collect();
+    if !plugins.is_empty() && credential.grant().scopes.is_empty() {
+        return format!("the token is restricted to plugin(s) {}", plugins.join(", "));
+    }
     let scopes: Vec<_> = credential.grant().scopes.iter().map(|scope| scope.name()).collect();
     if scopes.is_empty() {
         return "the token has none".to_owned();

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row};
 
 use crate::{Clock, Error};
 
+/// The catalog's file in a data folder.
+const SQLITE_FILE: &str = "catalog.sqlite";
 /// Connections of one server: the writer's, one for readers of the journal at start, some for credentials.
 const CONNECTIONS_MAX: u32 = 5;
 /// How long a connection or a lock is waited for.
@@ -37,6 +39,11 @@ enum Kind {
 }
 
 impl Catalog {
+    /// Whether a data folder has a SQLite catalog.
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(SQLITE_FILE).is_file()
+    }
+
     /// Opens the catalog of a data folder, or the PostgreSQL database at `url`, and brings its schema up to date. Works
     /// beside a running server.
     pub async fn open(data_dir: &Path, url: Option<&str>, clock: Clock) -> Result<Self, Error> {
@@ -49,6 +56,11 @@ impl Catalog {
             Some(_) => return Err(Error::Open("the catalog must be a postgres:// URL".to_owned())),
             None => (Kind::Sqlite, sqlite_url(data_dir)?),
         };
+        // One connection first, by itself: a pool tries again until its patience ends, and then does not say why.
+        let failed = |e| Error::Open(format!("the catalog cannot be opened: {e}"));
+        let mut first = AnyConnection::connect(&url).await.map_err(failed)?;
+        prepare(&mut first, kind).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(WAIT)
@@ -57,7 +69,7 @@ impl Catalog {
             .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
             .connect(&url)
             .await
-            .map_err(|e| Error::Open(format!("the catalog cannot be opened: {e}")))?;
+            .map_err(failed)?;
         let catalog = Self { pool, kind, clock };
         catalog.check_durable().await?;
         catalog.migrate().await?;
@@ -275,7 +287,7 @@ fn sqlite_url(data_dir: &Path) -> Result<String, Error> {
     let shown = data_dir.display();
     let failed = |e: std::io::Error| Error::Open(format!("the data folder {shown} cannot be made: {e}"));
     make_data_dir(data_dir).map_err(failed)?;
-    let path = data_dir.join("catalog.sqlite");
+    let path = data_dir.join(SQLITE_FILE);
     let path = std::path::absolute(path).map_err(failed)?;
     make_private(&path).map_err(failed)?;
     let path = path.to_str().ok_or_else(|| Error::Open(format!("the path {shown} is not UTF-8")))?;

@@ -22,10 +22,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn find_or_install() -> Result<PathBuf> {
-    let target = repository::target_folder()?;
-    let tools = target.join("tools");
-    let beside = target.parent().map(|folder| folder.join(".trailbook-tools/bin/cargo-deny"));
-    let places = [repository::find_program("cargo-deny"), beside, Some(tools.join("bin/cargo-deny"))];
+    let tools = repository::target_folder()?.join("tools");
+    let places = [repository::find_program("cargo-deny"), Some(tools.join("bin/cargo-deny"))];
     if let Some(found) = places.into_iter().flatten().find(is_right_version) {
         return Ok(found);
     }

@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead};
 
+use tokio::sync::mpsc;
 use trailbook_event::limits::EVENT_BYTES_MAX;
 
 /// What is kept of a line: an event, and room for what is taken out of an exported one before it is sent.
@@ -37,7 +38,8 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// How far the input is read.
-    pub(super) fn offset(&self) -> u64 {
+    #[cfg(test)]
+    fn offset(&self) -> u64 {
         self.offset
     }
 
@@ -89,6 +91,24 @@ impl<R: BufRead> Lines<R> {
             }
         }
     }
+}
+
+/// Lines that were read and wait to be sent.
+const LINES_WAITING_MAX: usize = 256;
+
+/// Reads lines on a thread of its own, so that a pipe which pauses does not hold back what came before. The thread ends
+/// with the input, or with the process.
+pub(super) fn follow(input: impl BufRead + Send + 'static) -> mpsc::Receiver<io::Result<Line>> {
+    let (sender, receiver) = mpsc::channel(LINES_WAITING_MAX);
+    std::thread::spawn(move || {
+        let mut lines = Lines::new(input);
+        while let Some(line) = lines.next().transpose() {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 #[cfg(test)]

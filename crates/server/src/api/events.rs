@@ -69,7 +69,7 @@ impl From<Denial> for Problem {
 )]
 pub(crate) async fn create_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite)?;
+    let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite).await?;
     let keep_initiated = keep_initiated(parts.uri.query())?;
     let key = idempotency_key(&parts.headers)?;
     write(&app, &caller, (&parts.headers, body), (key, keep_initiated)).await
@@ -217,7 +217,7 @@ const FIELD: &str = "Any field by its name, such as `actor.id=…`, `outcome=fai
     )
 )]
 pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead)?;
+    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
     let query = params::parse(&decoded(request.uri().query())?)?;
     let answer = search(&app, &caller, query).await?;
     let organization = caller.organization().name();
@@ -260,7 +260,7 @@ pub(crate) async fn get_event(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead)?;
+    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
     if let Some((name, _)) = decoded(request.uri().query())?.first() {
         return Err(Problem::parameter(name, "is not a parameter of this path"));
     }

@@ -181,7 +181,7 @@ pub(crate) async fn list_audit_events(State(app): State<Arc<App>>, request: Requ
 }
 
 async fn answer(app: &Arc<App>, request: &Parts) -> Result<AuditEventPage, Refusal> {
-    let caller = app.auth.portal_reader(&request.headers)?;
+    let caller = app.auth.portal_reader(&request.headers).await?;
     let pairs = url::pairs(request.uri.query())
         .map_err(|name| Refusal::new(Name::Input, format!("{name} is not percent-encoded UTF-8")))?;
     let asked = params::parse(&pairs, app.clock.now_ms())?;
