@@ -84,8 +84,8 @@ impl Auth {
 
     /// The caller of a request with the header `Authorization: Bearer <token>`. The messages are Backstage's.
     ///
-    /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that strangers
-    /// cannot keep the catalog busy.
+    /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that
+    /// strangers cannot keep the catalog busy.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
         let token = bearer(headers).ok_or(Denial::Unauthenticated("Missing credentials"))?;
         let mut found = self.current().find(token);
