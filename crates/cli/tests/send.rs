@@ -1,7 +1,10 @@
 //! `trailbook send`: every line is recorded once, passed over, or named.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use crate::fake::{self, Reply};
-use crate::harness::{EVENTS, Ended, Harness, run, run_with_input};
+use crate::harness::{EVENTS, Ended, Harness, run, run_with_input, trailbook};
 
 fn summary(ended: &Ended) -> &str {
     let line = ended.stderr.lines().find(|line| line.starts_with("recorded ")).unwrap();
@@ -86,13 +89,31 @@ fn standard_input_is_told_apart_by_its_runs_name() {
     };
     let two = "{\"source\":\"s\",\"action\":\"a\"}\n{\"source\":\"s\",\"action\":\"a\"}\n";
     assert!(summary(&send(&[], two)).starts_with("recorded 2 (0 of them before)"));
-    assert!(summary(&send(&[], two)).starts_with("recorded 2 (2 of them before)"));
+    assert!(summary(&send(&[], two)).starts_with("recorded 2 (0 of them before)"), "a new run each time");
     assert!(summary(&send(&["--run", "b"], two)).starts_with("recorded 2 (0 of them before)"));
-    assert_eq!(server.count(&token, &[]), 4);
+    assert!(summary(&send(&["--run", "b"], two)).starts_with("recorded 2 (2 of them before)"));
+    assert_eq!(server.count(&token, &[]), 6);
     let none = send(&[], "nothing here\n");
     assert_eq!(none.code, Some(0));
     assert!(none.stderr.contains("no line is an event"), "{}", none.stderr);
     assert!(summary(&send(&[], "")).starts_with("recorded 0"));
+}
+
+#[test]
+fn a_pipe_that_pauses_holds_nothing_back() {
+    let server = Harness::start();
+    let token = server.full_token();
+    let mut child = trailbook(["send", "--url", &server.url, "--token", &token, "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut pipe = child.stdin.take().expect("it is piped");
+    pipe.write_all(b"{\"source\":\"s\",\"action\":\"a\"}\n").expect("it reads");
+    server.wait_until(|| server.count(&token, &[]) == 1);
+    drop(pipe);
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(server.count(&token, &[]), 1);
 }
 
 #[test]

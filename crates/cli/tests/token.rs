@@ -102,7 +102,10 @@ fn lists_show_everything_but_values() {
 
     let missing = token(&shown(&folder.path().join("none")), &["list"]);
     assert_eq!(missing.code, Some(2));
-    assert!(missing.stderr.contains("there is no folder") && !folder.path().join("none").exists());
+    assert!(missing.stderr.contains("is no folder of a trailbook server") && !folder.path().join("none").exists());
+    let other = tempfile::tempdir().unwrap();
+    assert_eq!(token(&shown(other.path()), &["list"]).code, Some(2));
+    assert_eq!(other.path().read_dir().unwrap().count(), 0, "looking makes nothing");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) enum Denial {
 pub(crate) struct Auth {
     catalog: Catalog,
     current: RwLock<Arc<Credentials>>,
-    /// When an unknown token made us look the last time.
+    /// When an unknown token last made us look: the look began then.
     looked: Mutex<Option<Instant>>,
 }
 
@@ -88,19 +88,27 @@ impl Auth {
     /// strangers cannot keep the catalog busy.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
         let token = bearer(headers).ok_or(Denial::Unauthenticated("Missing credentials"))?;
-        let mut found = self.current().find(token);
-        if found.is_none() {
-            let mut looked = self.looked.lock().await;
-            if looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN_AFTER) {
-                if let Err(error) = self.refresh().await {
-                    tracing::warn!(%error, "credentials could not be read; the last known stay in force");
-                }
-                *looked = Some(Instant::now());
-            }
-            drop(looked);
-            found = self.current().find(token);
+        if let Some(found) = self.current().find(token) {
+            return Ok(Caller(found));
         }
+        self.look(Instant::now()).await;
+        let found = self.current().find(token);
         found.map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
+    }
+
+    /// Reads the credentials again if that was not done since a request arrived. Requests that wait share one look.
+    async fn look(&self, arrived: Instant) {
+        let mut looked = self.looked.lock().await;
+        if let Some(last) = *looked {
+            if last >= arrived {
+                return;
+            }
+            tokio::time::sleep_until(last + LOOK_AGAIN_AFTER).await;
+        }
+        *looked = Some(Instant::now());
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "credentials could not be read; the last known stay in force");
+        }
     }
 
     /// A caller that has a scope of the native API.
