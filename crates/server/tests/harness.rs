@@ -283,7 +283,7 @@ pub(crate) fn escaped(text: &str) -> String {
 
 /// A file of the repository's test data.
 pub(crate) fn testdata(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name);
+    let path = Path::new("../../testdata").join(name);
     std::fs::read_to_string(path).unwrap()
 }
 

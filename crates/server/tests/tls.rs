@@ -7,7 +7,7 @@ use reqwest::Certificate;
 use crate::harness::{EVENTS, MINIMAL, Server, answer, client, run};
 
 fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new("tests/data").join(name)
 }
 
 fn settings(cert: &Path, key: &Path) -> String {
