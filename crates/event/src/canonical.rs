@@ -263,6 +263,12 @@ impl Writer {
         let mut time = String::with_capacity(32);
         // Writing to a String cannot fail.
         let _ = write!(time, "{}", event.occurred_at);
+        self.spans.push(Span {
+            field: Field::OccurredAt,
+            item: 0,
+            start: self.out.len() as u32,
+            len: time.len() as u32,
+        });
         self.raw(&time);
         self.raw("\"");
         if !event.on_behalf_of.is_empty() {
@@ -344,11 +350,7 @@ impl Writer {
         for party in parties {
             self.open_item();
             self.optional_member("id", Field::OnBehalfOfId, 0, Some(&party.id));
-            if let Some(name) = &party.name {
-                self.separate();
-                self.raw("\"name\":");
-                write_string(name, &mut self.out);
-            }
+            self.optional_member("name", Field::OnBehalfOfName, 0, party.name.as_deref());
             self.optional_member("type", Field::OnBehalfOfType, 0, Some(party.kind.name()));
             self.raw("}");
         }

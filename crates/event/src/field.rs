@@ -35,8 +35,12 @@ pub enum Field {
     Message,
     /// `meta`, the whole object; its scalars are named by path
     Meta,
+    /// `occurred_at`: found by time, not by value
+    OccurredAt,
     /// `on_behalf_of.id`, any of them
     OnBehalfOfId,
+    /// `on_behalf_of.name`, any of them
+    OnBehalfOfName,
     /// `on_behalf_of.type`, any of them
     OnBehalfOfType,
     /// `outcome`
@@ -70,6 +74,7 @@ const NAMED: &[(Field, &str)] = &[
     (Field::ErrorName, "error.name"),
     (Field::Id, "id"),
     (Field::OnBehalfOfId, "on_behalf_of.id"),
+    (Field::OnBehalfOfName, "on_behalf_of.name"),
     (Field::OnBehalfOfType, "on_behalf_of.type"),
     (Field::Outcome, "outcome"),
     (Field::QueryType, "query_type"),
@@ -81,7 +86,41 @@ const NAMED: &[(Field, &str)] = &[
     (Field::TargetType, "target.type"),
 ];
 
+/// Fields whose values are not compared with: texts that words are taken from, and the time.
+const OTHERS: &[(Field, &str)] = &[
+    (Field::Changes, "changes"),
+    (Field::ErrorMessage, "error.message"),
+    (Field::Message, "message"),
+    (Field::Meta, "meta"),
+    (Field::OccurredAt, "occurred_at"),
+];
+
 impl Field {
+    /// Every field, those that conditions cannot name too.
+    pub fn all() -> impl Iterator<Item = Field> {
+        let named = NAMED.iter().chain(OTHERS).map(|(field, _)| *field);
+        named.chain(ContextKey::ALL.iter().map(|key| Field::Context(*key)))
+    }
+
+    /// The name, also of a field that conditions cannot name.
+    pub fn name(self) -> String {
+        if let Field::Context(key) = self {
+            return format!("context.{}", key.name());
+        }
+        let known = NAMED.iter().chain(OTHERS).find(|(field, _)| *field == self);
+        known.map(|(_, name)| (*name).to_owned()).unwrap_or_default()
+    }
+
+    /// The field of this name, also one that conditions cannot name.
+    pub fn of_name(name: &str) -> Option<Field> {
+        Self::from_name(name).or_else(|| OTHERS.iter().find(|(_, n)| *n == name).map(|(field, _)| *field))
+    }
+
+    /// Whether conditions may compare its values.
+    pub fn is_filterable(self) -> bool {
+        !OTHERS.iter().any(|(field, _)| *field == self)
+    }
+
     /// The fields that conditions may name, in the order of their names; `meta` paths come on top.
     pub fn filterable() -> impl Iterator<Item = (Field, String)> {
         let context = ContextKey::ALL.iter().map(|key| (Field::Context(*key), format!("context.{}", key.name())));

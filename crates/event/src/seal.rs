@@ -62,21 +62,15 @@ impl Sealed {
     /// The canonical bytes without the values of `id` and `occurred_at` where the client did not give them: what two
     /// writes of the same event have in common. Redacted values are not in it.
     pub fn content(&self, has_own_id: bool, has_own_time: bool) -> Vec<u8> {
-        const TIME_KEY: &[u8] = b"\"occurred_at\":\"";
-        let bytes = &self.canonical.bytes;
-        // The id stands before the time. No other member after `meta` is an object, so the last key of this name is the
-        // event's own.
-        let id = self.canonical.spans.iter().find(|span| span.field == Field::Id).filter(|_| !has_own_id);
-        let time = bytes.windows(TIME_KEY.len()).rposition(|window| window == TIME_KEY).filter(|_| !has_own_time);
-        let mut content = bytes.clone();
-        if let Some(start) = time.map(|at| at + TIME_KEY.len()) {
-            let rest = bytes.get(start..).unwrap_or_default();
-            let length = rest.iter().position(|b| *b == b'"').unwrap_or(rest.len());
-            content.drain(start..start + length);
-        }
-        if let Some(span) = id {
+        let mut content = self.canonical.bytes.clone();
+        // The later span first, so that the earlier one stays where it is.
+        for span in self.canonical.spans.iter().rev() {
+            let is_given =
+                (span.field == Field::Id && !has_own_id) || (span.field == Field::OccurredAt && !has_own_time);
             let start = span.start as usize;
-            content.drain(start..start + span.len as usize);
+            if is_given && start + span.len as usize <= content.len() {
+                content.drain(start..start + span.len as usize);
+            }
         }
         content
     }

@@ -81,6 +81,51 @@ impl Timestamp {
     }
 }
 
+/// Writes a time in nanoseconds since 1970 as canonical bytes have it, with 3, 6 or 9 digits after the second. Digits
+/// that do not fit are cut off.
+pub fn write_nanos(nanos: i64, digits: u8, out: &mut Vec<u8>) {
+    const DAY_SECONDS: i64 = 86_400;
+    let seconds = nanos.div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(DAY_SECONDS), seconds.rem_euclid(DAY_SECONDS) as u64);
+    // From <https://howardhinnant.github.io/date_algorithms.html>: years begin in March, eras have 400 of them.
+    let shifted = (days + 719_468) as u64;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let fraction = nanos.rem_euclid(1_000_000_000) as u64;
+    let (width, fraction) = match digits {
+        3 => (3, fraction / 1_000_000),
+        6 => (6, fraction / 1_000),
+        _ => (9, fraction),
+    };
+    let parts = [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (second / 3_600, 2, b':'),
+        (second / 60 % 60, 2, b':'),
+        (second % 60, 2, b'.'),
+        (fraction, width, b'Z'),
+    ];
+    for (number, width, end) in parts {
+        write_digits(number, width, out);
+        out.push(end);
+    }
+}
+
+fn write_digits(mut number: u64, width: usize, out: &mut Vec<u8>) {
+    let mut text = [b'0'; 9];
+    for slot in text.iter_mut().rev() {
+        *slot = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.extend_from_slice(text.get(9 - width..).unwrap_or_default());
+}
+
 /// The last time that there is, for a text that is right but for lying after it: `jiff` ends on 9999-12-30T22:00:00Z,
 /// so that every offset can be added, and `9999-12-31T23:59:59Z` is what many write for "no end".
 fn after_the_last(text: &str) -> Option<jiff::Timestamp> {
@@ -100,7 +145,7 @@ impl fmt::Display for Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::{TimeError, Timestamp};
+    use super::{TimeError, Timestamp, write_nanos};
 
     fn shown(text: &str) -> Result<String, TimeError> {
         Timestamp::parse(text).map(|t| t.to_string())
@@ -112,6 +157,23 @@ mod tests {
         assert_eq!(shown("2026-01-15T12:00:00.5Z").unwrap(), "2026-01-15T12:00:00.500Z");
         assert_eq!(shown("2026-01-15T12:00:00.1234Z").unwrap(), "2026-01-15T12:00:00.123400Z");
         assert_eq!(shown("2026-01-15T12:00:00.123456789Z").unwrap(), "2026-01-15T12:00:00.123456789Z");
+    }
+
+    #[test]
+    fn nanoseconds_are_written_as_a_timestamp_shows_itself() {
+        let mut nanos =
+            vec![0, 1, -1, 999_999_999, i64::MAX, i64::MIN, 1_709_251_199_999_999_999, 951_782_400_000_000_000];
+        nanos.extend((0..20_000).map(|i: i64| i.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(12_345)));
+        for nanos in nanos {
+            for digits in [3, 6, 9] {
+                let mut text = Vec::new();
+                write_nanos(nanos, digits, &mut text);
+                let at = Timestamp { at: jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap(), digits: 9 };
+                let want = at.to_string();
+                let cut = format!("{}Z", &want[..20 + usize::from(digits)]);
+                assert_eq!(String::from_utf8(text).unwrap(), cut, "{nanos}");
+            }
+        }
     }
 
     #[test]
