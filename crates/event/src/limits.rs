@@ -83,7 +83,31 @@ pub const APPENDS_WAITING_KIB_MAX: u32 = 64 * 1024;
 pub const COMMIT_EVENTS_MAX: usize = 10_000;
 /// The text of one frame after decompression, in bytes: what a commit gathers, with room for numbers written out.
 pub const FRAME_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// What is held in memory of events that no segment holds yet, in bytes; above, writes are answered 503.
-pub const RECENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Events of one small segment in memory; a single frame may bring more.
+pub const CHUNK_EVENTS_MAX: usize = 8_192;
+/// Events in memory from which on they are moved to disk.
+pub const FLUSH_EVENTS_MIN: u64 = 200_000;
+/// Bytes in memory from which on events are moved to disk.
+pub const FLUSH_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Seconds after which events are moved to disk, however few they are.
+pub const FLUSH_SECONDS_MAX: u64 = 300;
+/// Days that get a segment of their own in one flush; the rest share one.
+pub const FLUSH_WINDOWS_MAX: usize = 16;
+/// Events in memory; above, writes are answered 503.
+pub const RECENT_EVENTS_MAX: u64 = 4 * FLUSH_EVENTS_MIN;
+/// Bytes in memory of events that no segment on disk holds yet; above, writes are answered 503.
+pub const RECENT_BYTES_MAX: u64 = 4 * FLUSH_BYTES_MIN;
+/// Rows of one segment.
+pub const SEGMENT_ROWS_MAX: u32 = 1024 * 1024;
+/// Rows of an organization in a window from which on it gets a segment of its own.
+pub const SEGMENT_OWN_ROWS_MIN: u64 = 256 * 1024;
+/// Memory for pages of segment files, in bytes.
+pub const PAGE_CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Seconds that a segment's files stay after it was replaced: twice as long as any query may take.
+pub const REMOVED_SECONDS_MIN: u64 = 2 * QUERY_SECONDS_MAX;
+/// Free space on the disk below which new events are refused, in percent of the disk …
+pub const DISK_RESERVE_PERCENT: u64 = 5;
+/// … and in bytes, whichever is more.
+pub const DISK_RESERVE_BYTES_MIN: u64 = 512 * 1024 * 1024;
 /// Rows that one statement looks up or inserts.
 pub const ROWS_PER_STATEMENT_MAX: usize = 500;

@@ -96,6 +96,10 @@ impl Catalog {
         Ok(tx)
     }
 
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.pool.execute("SELECT 1").await.map(drop).map_err(Error::catalog("asking whether it is there"))

@@ -55,6 +55,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file could not be read or written; nothing was changed.
+    #[error("{what}: {source}")]
+    File {
+        /// What could not be done.
+        what: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The store could not be opened.
     #[error("{0}")]
     Open(String),

@@ -10,7 +10,7 @@
 //! On a crash: events whose COMMIT returned are in the database; those whose COMMIT did not return are there whole or
 //! not at all, and their clients, who got no answer, may send them again with the same keys or ids.
 
-mod commit;
+pub(crate) mod commit;
 mod frame;
 mod idempotency;
 
@@ -20,10 +20,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX};
+use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
 use trailbook_event::{Sealed, Uuid};
 
-use crate::recent::{Frame, Recent};
+use crate::flush::{Failed, Mover};
+use crate::keeper::Signals;
+use crate::recent::{Frame, Recent, Size};
 use crate::{Catalog, CredentialId, Error, Organization};
 
 pub use idempotency::{Fingerprint, KeyHash};
@@ -97,7 +99,8 @@ pub(crate) struct Journal {
 /// What the writer tells.
 #[derive(Debug)]
 struct State {
-    is_poisoned: watch::Sender<bool>,
+    is_poisoned: Arc<watch::Sender<bool>>,
+    signals: Arc<Signals>,
     commits: AtomicU64,
     events: AtomicU64,
     micros: AtomicU64,
@@ -112,10 +115,16 @@ struct Waiting {
 }
 
 impl Journal {
-    pub(crate) fn start(catalog: Catalog, recent: Arc<Recent>, idempotency_window_ms: i64) -> Self {
+    pub(crate) fn start(
+        catalog: Catalog,
+        recent: Arc<Recent>,
+        (is_poisoned, signals): (Arc<watch::Sender<bool>>, Arc<Signals>),
+        idempotency_window_ms: i64,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
         let state = Arc::new(State {
-            is_poisoned: watch::Sender::new(false),
+            is_poisoned,
+            signals,
             commits: AtomicU64::new(0),
             events: AtomicU64::new(0),
             micros: AtomicU64::new(0),
@@ -138,9 +147,12 @@ impl Journal {
         if *self.state.is_poisoned.borrow() {
             return Err(Error::Poisoned);
         }
-        let (_, bytes) = self.recent.size();
-        if bytes > RECENT_BYTES_MAX {
+        let Size { events, bytes } = self.recent.size();
+        if bytes > RECENT_BYTES_MAX || events > RECENT_EVENTS_MAX {
             return Err(Error::Full { bytes });
+        }
+        if self.state.signals.is_disk_low.load(Ordering::Relaxed) {
+            return Err(Error::DiskFull);
         }
         let _mark = match &append.remember {
             Some(remember) => Some(InWork::mark(&self.in_work, (append.credential, remember.key))?),
@@ -191,8 +203,9 @@ impl Journal {
     }
 }
 
-/// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption.
-pub(crate) async fn load(catalog: &Catalog, recent: &Recent) -> Result<(), Error> {
+/// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption. With a
+/// mover it moves them on as it goes, so that memory stays bounded.
+pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Mover>) -> Result<(), Error> {
     for organization in catalog.organizations().await? {
         loop {
             let next = recent.next_sequence(organization.log);
@@ -211,10 +224,22 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent) -> Result<(), Error
                 let frame = frame.map_err(|reason| Error::Damaged { what: what(), reason })?;
                 recent.add(organization.log, frame);
             }
+            if let Some(mover) = mover {
+                move_on(recent, mover).await?;
+            }
             if is_last {
                 break;
             }
         }
+    }
+    Ok(())
+}
+
+async fn move_on(recent: &Recent, mover: &Mover) -> Result<(), Error> {
+    mover.chunk(mover.chunk_events - 1).await?;
+    let Size { events, bytes } = recent.size();
+    if bytes > RECENT_BYTES_MAX || events > RECENT_EVENTS_MAX {
+        return mover.flush().await.map_err(Failed::into_error);
     }
     Ok(())
 }
@@ -304,6 +329,7 @@ impl Writer {
         for (log, frame) in frames {
             self.recent.add(log, frame);
         }
+        self.state.signals.grew.notify_one();
         true
     }
 
@@ -336,7 +362,7 @@ impl Writer {
 
     async fn read_again(&self) -> Result<(), Error> {
         commit::wait_for_others(&self.catalog).await?;
-        load(&self.catalog, &self.recent).await
+        load(&self.catalog, &self.recent, None).await
     }
 }
 

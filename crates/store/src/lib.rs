@@ -1,8 +1,8 @@
 //! Where events are kept.
 //!
-//! The *catalog* is the SQL database: organizations, credentials, heads of logs, and the *journal* of frames. What is
-//! committed is also *recent*: in memory, searchable by the time a write is answered, and rebuilt from the journal at
-//! start. A [`Store`] is all three.
+//! The *catalog* is the SQL database: organizations, credentials, heads of logs, the *journal* of frames and the manifest
+//! of segments. What is committed is also *recent*: in memory, searchable by the time a write is answered, and rebuilt
+//! from the journal at start. From there it moves on to *segments*, files of rows with an index. A [`Store`] is all of it.
 //!
 //! Nothing is acknowledged before its transaction's COMMIT returned. A COMMIT whose outcome is not known poisons the
 //! store: it answers nothing more, and the process is to stop and start anew from what the database holds.
@@ -10,28 +10,47 @@
 pub mod clock;
 pub mod credential;
 pub mod recent;
+pub mod segment;
 
 mod catalog;
+mod check;
+mod compact;
+mod disk;
 mod error;
+mod flush;
 mod journal;
+mod keeper;
 mod lock;
+mod manifest;
+mod object;
 mod organization;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use trailbook_event::limits::{
+    CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
+};
 
 pub use catalog::Catalog;
+pub use check::{Checked, check};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialId};
+pub use disk::Disk;
 pub use error::Error;
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 pub use organization::{DEFAULT_ORGANIZATION, Organization};
-pub use recent::{Frame, Row, Snapshot};
+pub use recent::{Frame, Row, SegmentPart, Snapshot};
+pub use segment::Segment;
+
+/// The folder of segment files in a data folder.
+pub(crate) const SEGMENTS_DIR: &str = "segments";
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of this server: the SQLite catalog unless `catalog` says otherwise, and its lock.
+    /// The folder of this server: its segments, its lock, and the SQLite catalog unless `catalog` says otherwise.
     pub data_dir: PathBuf,
     /// `postgres://…`, for a catalog in PostgreSQL.
     pub catalog: Option<String>,
@@ -39,6 +58,38 @@ pub struct Options {
     pub idempotency_window_ms: i64,
     /// Where time comes from.
     pub clock: Clock,
+    /// When events move on.
+    pub tuning: Tuning,
+}
+
+/// When events move from one place to the next, and how much memory they may have.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// Events of one small segment in memory.
+    pub chunk_events: usize,
+    /// Events in memory from which on they are moved to disk.
+    pub flush_events: u64,
+    /// Bytes in memory from which on they are moved to disk.
+    pub flush_bytes: u64,
+    /// The age at which they are moved to disk, in milliseconds.
+    pub flush_age_ms: i64,
+    /// Memory for pages of files, in bytes.
+    pub cache_bytes: u64,
+    /// Who knows how much room the disk has.
+    pub disk: Disk,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            chunk_events: CHUNK_EVENTS_MAX,
+            flush_events: FLUSH_EVENTS_MIN,
+            flush_bytes: FLUSH_BYTES_MIN,
+            flush_age_ms: i64::try_from(FLUSH_SECONDS_MAX).unwrap_or(i64::MAX).saturating_mul(1000),
+            cache_bytes: PAGE_CACHE_BYTES_MAX,
+            disk: Disk::system(),
+        }
+    }
 }
 
 /// Everything that a server keeps, opened by one process.
@@ -47,24 +98,55 @@ pub struct Store {
     catalog: Catalog,
     recent: Arc<recent::Recent>,
     journal: journal::Journal,
+    mover: Arc<flush::Mover>,
+    keeper: tokio::sync::Mutex<keeper::Keeper>,
     lock: tokio::sync::Mutex<Option<lock::DataLock>>,
 }
 
 impl Store {
-    /// Opens the catalog, makes its schema, and reads the journal into memory.
+    /// Opens the catalog, makes its schema, reads the manifest, and reads the journal into memory.
     ///
-    /// On a crash of the process before: what COMMIT returned for is in the journal, what it did not return for is
-    /// there whole or not at all.
+    /// On a crash of the process before: what COMMIT returned for is in the journal or in segments, what it did not
+    /// return for is there whole or not at all. Files that no manifest names are removed.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let lock = lock::DataLock::take(&options.data_dir)?;
         let catalog = Catalog::open(&options.data_dir, options.catalog.as_deref(), options.clock.clone()).await?;
         let lock = lock.with_catalog(&catalog).await?;
         catalog.settle().await?;
+        let tuning = options.tuning;
+        let folder = object::Folder::open(&options.data_dir.join(SEGMENTS_DIR))?;
+        let files = Arc::new(manifest::Files::new(Box::new(folder), tuning.cache_bytes));
         let recent = Arc::new(recent::Recent::default());
-        journal::load(&catalog, &recent).await?;
+        let mover = Arc::new(flush::Mover {
+            catalog: catalog.clone(),
+            recent: Arc::clone(&recent),
+            files,
+            stop: Arc::new(AtomicBool::new(false)),
+            chunk_events: tuning.chunk_events.max(1),
+            chunking: tokio::sync::Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
+            compacting: tokio::sync::Mutex::default(),
+        });
+        mover.load_manifest().await?;
+        journal::load(&catalog, &recent, Some(&mover)).await?;
         journal::check_heads(&catalog, &recent).await?;
-        let journal = journal::Journal::start(catalog.clone(), Arc::clone(&recent), options.idempotency_window_ms);
-        Ok(Self { catalog, recent, journal, lock: tokio::sync::Mutex::new(Some(lock)) })
+        let is_poisoned = Arc::new(tokio::sync::watch::Sender::new(false));
+        let signals = Arc::new(keeper::Signals::new(Arc::clone(&is_poisoned)));
+        let journal = journal::Journal::start(
+            catalog.clone(),
+            Arc::clone(&recent),
+            (is_poisoned, Arc::clone(&signals)),
+            options.idempotency_window_ms,
+        );
+        let keeper = keeper::Keeper::start(Arc::clone(&mover), signals, (tuning, options.data_dir));
+        Ok(Self {
+            catalog,
+            recent,
+            journal,
+            mover,
+            keeper: tokio::sync::Mutex::new(keeper),
+            lock: tokio::sync::Mutex::new(Some(lock)),
+        })
     }
 
     /// The catalog.
@@ -78,14 +160,62 @@ impl Store {
         self.journal.append(append).await
     }
 
-    /// What the organization's log holds now. It does not change while events are added.
+    /// What the organization's log holds now. It does not change while events are added and moved.
     pub fn snapshot(&self, organization: &Organization) -> Snapshot {
         self.recent.snapshot(organization)
     }
 
     /// Events in memory and the bytes that they take.
     pub fn recent_size(&self) -> (u64, u64) {
-        self.recent.size()
+        let size = self.recent.size();
+        (size.events, size.bytes)
+    }
+
+    /// The segments on disk: how many, their events, and their bytes.
+    pub fn segments_size(&self) -> (u64, u64, u64) {
+        let manifest = self.recent.manifest();
+        let entries = manifest.segments.iter().map(|handle| &handle.entry);
+        entries.fold((0, 0, 0), |(count, events, bytes), entry| {
+            (count + 1, events + entry.row_count(), bytes + entry.bytes())
+        })
+    }
+
+    /// What the segments on disk are made of: each part's name and bytes.
+    pub fn disk_report(&self) -> Result<Vec<(String, u64)>, Error> {
+        let mut sums = std::collections::BTreeMap::new();
+        for handle in &self.recent.manifest().segments {
+            for (name, bytes) in handle.segment()?.report() {
+                *sums.entry(name).or_default() += bytes;
+            }
+        }
+        Ok(sums.into_iter().collect())
+    }
+
+    /// Which files are missing or damaged, as far as it was met: sentences that name them.
+    pub fn damage(&self) -> Vec<String> {
+        self.mover.files.damage()
+    }
+
+    /// Remembers damage that a query met.
+    pub fn note_damage(&self, what: &str, reason: &str) {
+        let (what, reason) = (what.to_owned(), reason.to_owned());
+        self.mover.files.note(&Error::Damaged { what, reason });
+    }
+
+    /// Moves what is in memory to disk now.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.mover.chunk(0).await?;
+        self.mover.flush().await.map_err(flush::Failed::into_error)
+    }
+
+    /// Builds small segments in memory of all frames now.
+    pub async fn chunk(&self) -> Result<(), Error> {
+        self.mover.chunk(0).await
+    }
+
+    /// Does one piece of compaction, past windows first; false if there is nothing to do.
+    pub async fn compact(&self) -> Result<bool, Error> {
+        self.mover.compact(true).await.map_err(flush::Failed::into_error)
     }
 
     /// Writes that wait for their commit.
@@ -113,6 +243,7 @@ impl Store {
     pub async fn close(&self) {
         let mut lock = self.lock.lock().await;
         self.journal.close().await;
+        self.keeper.lock().await.stop().await;
         self.catalog.close().await;
         if let Some(lock) = lock.take() {
             lock.release().await;

@@ -1,14 +1,20 @@
-//! What was recorded and is in no segment yet, in memory, searchable by the time its write is answered.
+//! What was recorded and is in no segment on disk yet, in memory, searchable by the time its write is answered.
 //!
 //! Frames are kept as they were committed: the canonical bytes of their events and, for each, where its fields lie. So
-//! nothing is parsed to search them, and a value is compared where it stands.
+//! nothing is parsed to search them, and a value is compared where it stands. Some thousand events at a time they become
+//! a *chunk*, a small segment in memory, and chunks become segments on disk. What leaves one place appears in the next
+//! under the same lock, so a snapshot has every event once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Field, Span};
 
-use crate::Organization;
+use crate::manifest::{Handle, Manifest};
+use crate::segment::build::Entry;
+use crate::segment::{Part, Segment};
+use crate::{Error, Organization};
 
 /// The events of one frame.
 #[derive(Debug, Default, PartialEq)]
@@ -16,6 +22,7 @@ pub struct Frame {
     text: Vec<u8>,
     spans: Vec<Span>,
     rows: Vec<RowEntry>,
+    salts: Vec<[u8; SALT_BYTES]>,
     first_sequence: u64,
     recorded_ms: i64,
 }
@@ -31,12 +38,18 @@ struct RowEntry {
 pub(crate) struct RowDraft<'a> {
     pub(crate) canonical: &'a [u8],
     pub(crate) spans: &'a [Span],
+    pub(crate) salt: [u8; SALT_BYTES],
     pub(crate) occurred_ns: i64,
 }
 
 impl Frame {
     pub(crate) fn with_capacity(rows: usize, text_bytes: usize) -> Self {
-        Self { text: Vec::with_capacity(text_bytes), rows: Vec::with_capacity(rows), ..Self::default() }
+        Self {
+            text: Vec::with_capacity(text_bytes),
+            rows: Vec::with_capacity(rows),
+            salts: Vec::with_capacity(rows),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn push(&mut self, draft: RowDraft<'_>) {
@@ -45,6 +58,7 @@ impl Frame {
             spans_start: self.spans.len() as u32,
             occurred_ns: draft.occurred_ns,
         });
+        self.salts.push(draft.salt);
         self.text.extend_from_slice(draft.canonical);
         self.spans.extend_from_slice(draft.spans);
     }
@@ -85,8 +99,18 @@ impl Frame {
         })
     }
 
+    /// Its events as what a chunk is built from.
+    fn entries(&self, log: i64) -> impl Iterator<Item = Entry<'_>> {
+        self.rows().zip(&self.salts).map(move |(row, salt)| Entry { log, row, salt })
+    }
+
+    fn end_sequence(&self) -> u64 {
+        self.first_sequence + self.rows.len() as u64
+    }
+
     fn size_bytes(&self) -> u64 {
         let size = self.text.capacity()
+            + self.salts.capacity() * SALT_BYTES
             + self.spans.capacity() * size_of::<Span>()
             + self.rows.capacity() * size_of::<RowEntry>()
             + size_of::<Self>();
@@ -117,68 +141,212 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Frames of all logs. Written by the journal's writer alone.
+/// Frames of all logs, chunks, and the manifest. Frames are added by the journal's writer alone.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    logs: RwLock<Logs>,
+    state: RwLock<State>,
 }
 
 #[derive(Debug, Default)]
-struct Logs {
-    by_log: HashMap<i64, Chunks>,
-    events: u64,
-    bytes: u64,
+struct State {
+    tails: HashMap<i64, Tail>,
+    tail_size: Size,
+    chunks: Vec<Chunk>,
+    manifest: Arc<Manifest>,
 }
 
-/// Frames in order. Full chunks are shared with snapshots, so taking one copies few pointers.
+/// Events and the bytes that they take in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Frames of a log in order. Full groups are shared with snapshots, so taking one copies few pointers.
 #[derive(Debug, Default)]
-struct Chunks {
+struct Tail {
     full: Vec<Arc<[Arc<Frame>]>>,
-    tail: Vec<Arc<Frame>>,
+    last: Vec<Arc<Frame>>,
     next_sequence: u64,
 }
 
-/// Frames of a full chunk.
-const CHUNK_FRAMES: usize = 256;
+/// Frames of a full group.
+const GROUP_FRAMES: usize = 256;
+
+impl Tail {
+    fn push(&mut self, frame: Arc<Frame>) {
+        self.last.push(frame);
+        if self.last.len() == GROUP_FRAMES {
+            let full = std::mem::take(&mut self.last);
+            self.full.push(full.into());
+        }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &Arc<Frame>> {
+        self.full.iter().flat_map(|group| group.iter()).chain(&self.last)
+    }
+}
+
+/// A small segment in memory, made of frames.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    pub(crate) segment: Arc<Segment>,
+    /// For each of its logs the sequence after its last event.
+    pub(crate) ends: Vec<(i64, u64)>,
+}
+
+/// Frames that are to become a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(Vec<(i64, Vec<Arc<Frame>>)>);
+
+impl Taken {
+    /// Builds the chunk. Takes the thread for some milliseconds.
+    pub(crate) fn build(&self) -> Result<Chunk, Error> {
+        let frames = self.0.iter().flat_map(|(log, frames)| frames.iter().map(move |frame| (*log, frame)));
+        let entries = frames.flat_map(|(log, frame)| frame.entries(log)).collect();
+        let end = |(log, frames): &(i64, Vec<Arc<Frame>>)| Some((*log, frames.last()?.end_sequence()));
+        let segment = Arc::new(crate::segment::build::build(entries)?);
+        Ok(Chunk { segment, ends: self.0.iter().filter_map(end).collect() })
+    }
+}
 
 impl Recent {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where the frames of a log begin, before any is added.
+    pub(crate) fn begin(&self, log: i64, sequence: u64) {
+        self.write().tails.entry(log).or_default().next_sequence = sequence;
+    }
+
     /// Adds a frame that was committed, unless it is known already.
     pub(crate) fn add(&self, log: i64, frame: Frame) {
-        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
-        let chunks = logs.by_log.entry(log).or_default();
-        if frame.first_sequence < chunks.next_sequence || frame.rows.is_empty() {
+        let mut state = self.write();
+        let tail = state.tails.entry(log).or_default();
+        if frame.first_sequence < tail.next_sequence || frame.rows.is_empty() {
             return;
         }
         let (events, bytes) = (frame.rows.len() as u64, frame.size_bytes());
-        chunks.next_sequence = frame.first_sequence + events;
-        chunks.tail.push(Arc::new(frame));
-        if chunks.tail.len() == CHUNK_FRAMES {
-            let full = std::mem::take(&mut chunks.tail);
-            chunks.full.push(full.into());
-        }
-        logs.events += events;
-        logs.bytes += bytes;
+        tail.next_sequence = frame.end_sequence();
+        tail.push(Arc::new(frame));
+        state.tail_size.events += events;
+        state.tail_size.bytes += bytes;
     }
 
-    /// The first sequence of a log that is not in memory.
+    /// The first sequence of a log that is not known here.
     pub(crate) fn next_sequence(&self, log: i64) -> u64 {
-        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
-        logs.by_log.get(&log).map_or(0, |chunks| chunks.next_sequence)
+        self.read().tails.get(&log).map_or(0, |tail| tail.next_sequence)
     }
 
-    /// Events and bytes.
-    pub(crate) fn size(&self) -> (u64, u64) {
-        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
-        (logs.events, logs.bytes)
+    /// What is in memory: frames and chunks.
+    pub(crate) fn size(&self) -> Size {
+        let state = self.read();
+        let chunks = state.chunks.iter().map(|chunk| &chunk.segment);
+        chunks.fold(state.tail_size, |size, segment| Size {
+            events: size.events + u64::from(segment.rows()),
+            bytes: size.bytes + segment.bytes(),
+        })
+    }
+
+    /// Events in frames.
+    pub(crate) fn tail_events(&self) -> u64 {
+        self.read().tail_size.events
+    }
+
+    /// When the oldest event that is in no segment was recorded, in milliseconds since 1970.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        let state = self.read();
+        let of_frames = state.tails.values().filter_map(|tail| tail.frames().next()).map(|frame| frame.recorded_ms);
+        let parts = state.chunks.iter().flat_map(|chunk| chunk.segment.parts());
+        of_frames.chain(parts.map(|part| part.recorded_ms.0)).min()
+    }
+
+    /// The oldest frames, of about so many events; they stay until their chunk is put in their place.
+    pub(crate) fn take(&self, events: usize) -> Option<Taken> {
+        let state = self.read();
+        let mut taken = Taken::default();
+        let mut count = 0;
+        for (log, tail) in &state.tails {
+            let mut frames = Vec::new();
+            for frame in tail.frames() {
+                if count >= events {
+                    break;
+                }
+                count += frame.rows.len();
+                frames.push(Arc::clone(frame));
+            }
+            if !frames.is_empty() {
+                taken.0.push((*log, frames));
+            }
+        }
+        (count > 0).then_some(taken)
+    }
+
+    /// Puts a chunk in the place of the frames that it was built from.
+    pub(crate) fn put(&self, chunk: Chunk) {
+        let mut state = self.write();
+        for (log, end) in &chunk.ends {
+            let Some(tail) = state.tails.get_mut(log) else { continue };
+            let mut rest = Tail { next_sequence: tail.next_sequence, ..Tail::default() };
+            let mut gone = Size::default();
+            for frame in tail.frames() {
+                if frame.first_sequence < *end {
+                    gone.events += frame.rows.len() as u64;
+                    gone.bytes += frame.size_bytes();
+                } else {
+                    rest.push(Arc::clone(frame));
+                }
+            }
+            *tail = rest;
+            state.tail_size.events -= gone.events;
+            state.tail_size.bytes -= gone.bytes;
+        }
+        state.chunks.push(chunk);
+    }
+
+    /// The chunks, the oldest first.
+    pub(crate) fn chunks(&self) -> Vec<Chunk> {
+        self.read().chunks.clone()
+    }
+
+    /// Puts segments in the place of the oldest chunks.
+    pub(crate) fn flushed(&self, chunks: usize, added: Vec<Arc<Handle>>) {
+        let mut state = self.write();
+        state.chunks.drain(..chunks);
+        state.manifest = Arc::new(state.manifest.changed(&[], added));
+    }
+
+    /// Puts segments in the place of others.
+    pub(crate) fn replace(&self, removed: &[i64], added: Vec<Arc<Handle>>) {
+        let mut state = self.write();
+        state.manifest = Arc::new(state.manifest.changed(removed, added));
+    }
+
+    /// The segments on disk.
+    pub(crate) fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.read().manifest)
     }
 
     pub(crate) fn snapshot(&self, organization: &Organization) -> Snapshot {
-        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
-        let chunks = logs.by_log.get(&organization.log);
+        let state = self.read();
+        let log = organization.log;
+        let tail = state.tails.get(&log);
+        let in_memory = state.chunks.iter().filter_map(|chunk| {
+            let part = chunk.segment.rows_of(log)?;
+            Some(SegmentPart { part, place: Place::Memory(Arc::clone(&chunk.segment)) })
+        });
         Snapshot {
             organization: organization.name.clone(),
-            full: chunks.map(|chunks| chunks.full.clone()).unwrap_or_default(),
-            tail: chunks.map(|chunks| chunks.tail.clone()).unwrap_or_default(),
+            log,
+            full: tail.map(|tail| tail.full.clone()).unwrap_or_default(),
+            last: tail.map(|tail| tail.last.clone()).unwrap_or_default(),
+            in_memory: in_memory.collect(),
+            manifest: Arc::clone(&state.manifest),
         }
     }
 }
@@ -187,8 +355,11 @@ impl Recent {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     organization: String,
+    log: i64,
     full: Vec<Arc<[Arc<Frame>]>>,
-    tail: Vec<Arc<Frame>>,
+    last: Vec<Arc<Frame>>,
+    in_memory: Vec<SegmentPart>,
+    manifest: Arc<Manifest>,
 }
 
 impl Snapshot {
@@ -197,13 +368,57 @@ impl Snapshot {
         &self.organization
     }
 
-    /// The frames, in the order of their sequences.
+    /// The frames that are in no segment, in the order of their sequences.
     pub fn frames(&self) -> impl Iterator<Item = &Frame> {
-        self.full.iter().flat_map(|chunk| chunk.iter()).chain(&self.tail).map(Arc::as_ref)
+        self.full.iter().flat_map(|group| group.iter()).chain(&self.last).map(Arc::as_ref)
     }
 
-    /// The events, in the order of their sequences.
+    /// The events of the frames, in the order of their sequences.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.frames().flat_map(Frame::rows)
+    }
+
+    /// The segments that have rows of the log, in memory and on disk, in no order.
+    pub fn segments(&self) -> Vec<SegmentPart> {
+        let on_disk = self.manifest.segments.iter().filter_map(|handle| {
+            let part = rows_of(&handle.entry.parts, self.log)?;
+            Some(SegmentPart { part, place: Place::Disk(Arc::clone(handle)) })
+        });
+        self.in_memory.iter().cloned().chain(on_disk).collect()
+    }
+}
+
+/// The rows of a log among the parts of a segment, as one part.
+pub(crate) fn rows_of(parts: &[Part], log: i64) -> Option<Part> {
+    let start = parts.partition_point(|part| part.log < log);
+    let mut of_log = parts.iter().skip(start).take_while(|part| part.log == log);
+    let mut whole = of_log.next()?.clone();
+    of_log.for_each(|part| whole.join(part));
+    Some(whole)
+}
+
+/// The rows of a log in a segment, which is opened when it is needed.
+#[derive(Debug, Clone)]
+pub struct SegmentPart {
+    /// Which rows, and what is known of them.
+    pub part: Part,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Memory(Arc<Segment>),
+    Disk(Arc<Handle>),
+}
+
+impl SegmentPart {
+    /// The segment.
+    ///
+    /// An error says which file is missing or damaged.
+    pub fn open(&self) -> Result<Arc<Segment>, Error> {
+        match &self.place {
+            Place::Memory(segment) => Ok(Arc::clone(segment)),
+            Place::Disk(handle) => handle.segment(),
+        }
     }
 }

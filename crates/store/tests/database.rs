@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use trailbook_store::{Clock, Error, Options, Store};
+use trailbook_store::{Clock, Error, Options, Store, Tuning};
 
 /// Makes a test on SQLite and a test on PostgreSQL of each behaviour.
 macro_rules! on_both {
@@ -107,6 +107,7 @@ impl Database {
             catalog: self.url(),
             idempotency_window_ms: WINDOW_MS,
             clock: Clock::system(),
+            tuning: Tuning::default(),
         }
     }
 

@@ -17,4 +17,5 @@ mod limits;
 mod opening;
 mod organizations;
 mod postgres;
+mod segments;
 mod writes;

@@ -43,6 +43,33 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         revoked_ms BIGINT)",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
     "INSERT INTO counters (name, value) VALUES ('credentials_version', 1)",
+], &[
+    // Events below `flushed` are in segments, the others in frames.
+    "ALTER TABLE logs ADD COLUMN flushed BIGINT NOT NULL DEFAULT 0",
+    // removed_ms: no longer in use since then; the files go when no query can need them. days 0: of many days.
+    "CREATE TABLE segments (
+        id BIGINT PRIMARY KEY,
+        first_day BIGINT NOT NULL,
+        days BIGINT NOT NULL,
+        rows_bytes BIGINT NOT NULL,
+        rows_crc BIGINT NOT NULL,
+        index_bytes BIGINT NOT NULL,
+        index_crc BIGINT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        removed_ms BIGINT)",
+    "CREATE TABLE segment_parts (
+        segment BIGINT NOT NULL REFERENCES segments (id),
+        number BIGINT NOT NULL,
+        log BIGINT NOT NULL REFERENCES logs (id),
+        row_count BIGINT NOT NULL,
+        occurred_min_ns BIGINT NOT NULL,
+        occurred_max_ns BIGINT NOT NULL,
+        recorded_min_ms BIGINT NOT NULL,
+        recorded_max_ms BIGINT NOT NULL,
+        first_sequence BIGINT NOT NULL,
+        last_sequence BIGINT NOT NULL,
+        content BIGINT NOT NULL,
+        PRIMARY KEY (segment, number)) {without_rowid}",
 ]];
 
 /// Where the number of applied steps is kept. Made before the steps.

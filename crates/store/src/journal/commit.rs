@@ -26,10 +26,10 @@ pub(super) struct Committed {
 }
 
 /// A commit that did not return.
-pub(super) struct Failure {
-    pub(super) error: Error,
+pub(crate) struct Failure {
+    pub(crate) error: Error,
     /// Whether the database may hold it all the same.
-    pub(super) is_unknown: bool,
+    pub(crate) is_unknown: bool,
 }
 
 impl Failure {
@@ -63,7 +63,7 @@ pub(super) async fn commit(catalog: &Catalog, appends: Vec<Append>, window_ms: i
 }
 
 /// Commits a transaction, and tells of a failure whether its outcome is known.
-pub(super) async fn finish(catalog: &Catalog, tx: Transaction) -> Result<(), Failure> {
+pub(crate) async fn finish(catalog: &Catalog, tx: Transaction) -> Result<(), Failure> {
     tx.commit().await.map_err(|error| {
         let is_rolled_back = !catalog.is_postgres() && matches!(error, Error::DiskFull);
         Failure { error, is_unknown: !is_rolled_back }

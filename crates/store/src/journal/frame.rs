@@ -54,6 +54,7 @@ pub(crate) fn encode(events: &[Sealed]) -> Result<Encoded, String> {
         frame.push(RowDraft {
             canonical: event.canonical(),
             spans: event.spans(),
+            salt: *event.salt(),
             occurred_ns: event.occurred_at().nanos(),
         });
     }
@@ -102,10 +103,11 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Frame, String> {
     let mut rest = Reader(&text);
     let mut frame = Frame::with_capacity(count, text.len());
     for _ in 0..count {
-        events.take(SALT_BYTES + 32)?;
+        let salt = *events.take(SALT_BYTES)?.first_chunk().ok_or("it ends too early")?;
+        events.take(32)?;
         let canonical = rest.take(events.number()? as usize)?;
         let (occurred_ns, spans) = reread(canonical)?;
-        frame.push(RowDraft { canonical, spans: &spans, occurred_ns });
+        frame.push(RowDraft { canonical, spans: &spans, salt, occurred_ns });
     }
     if !rest.0.is_empty() {
         return Err("its text is longer than its events".to_owned());

@@ -1,0 +1,199 @@
+//! Checks segment files against the manifest, and makes indexes again from the rows.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::flush::{self, Mover};
+use crate::manifest::{self, Entry, Files, index_name, rows_name};
+use crate::recent::Recent;
+use crate::segment::Segment;
+use crate::segment::build::{self, Entry as BuildEntry};
+use crate::segment::merge::{self, Input};
+use crate::segment::page::{PagedWriter, Sections};
+use crate::segment::read::RowReader;
+use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object};
+
+/// Memory for pages while checking, in bytes.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Segments that were checked.
+    pub segments: u64,
+    /// Their events.
+    pub events: u64,
+    /// The bytes of their files.
+    pub bytes: u64,
+    /// Segments whose index was made again.
+    pub rebuilt: u64,
+    /// What is wrong: sentences that name file and offset.
+    pub damage: Vec<String>,
+}
+
+/// Reads every segment file of a data folder and compares it with the manifest; with `rebuild_index` it also makes every
+/// index again from its rows. A check works beside a running server; making indexes again does not.
+pub async fn check(
+    data_dir: &Path,
+    catalog: Option<&str>,
+    rebuild_index: bool,
+    each: impl Fn(&Checked),
+) -> Result<Checked, Error> {
+    let clock = Clock::system();
+    let lock = if rebuild_index { Some(lock::DataLock::take(data_dir)?) } else { None };
+    let catalog = Catalog::open(data_dir, catalog, clock).await?;
+    let lock = match lock {
+        Some(lock) => Some(lock.with_catalog(&catalog).await?),
+        None => None,
+    };
+    let entries = manifest::read(&catalog).await?;
+    let mut checked = Checked::default();
+    if let Err(error) = manifest::check_flushed(&entries, &manifest::flushed(&catalog).await?) {
+        checked.damage.push(error.to_string());
+    }
+    let folder = object::Folder::open(&data_dir.join(SEGMENTS_DIR))?;
+    let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES));
+    let mover = mover(catalog.clone(), Arc::clone(&files));
+    for entry in entries {
+        let found = {
+            let (files, entry) = (Arc::clone(&files), entry.clone());
+            flush::away(move || Ok(check_segment(&files, &entry))).await?
+        };
+        checked.segments += 1;
+        checked.events += entry.row_count();
+        checked.bytes += entry.bytes();
+        checked.damage.extend(found);
+        if rebuild_index {
+            match rebuild(&mover, &entry).await {
+                Ok(()) => checked.rebuilt += 1,
+                Err(error) => checked.damage.push(format!("the index of segment {} was not made: {error}", entry.id)),
+            }
+        }
+        each(&checked);
+    }
+    catalog.close().await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    Ok(checked)
+}
+
+fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
+    Mover {
+        catalog,
+        recent: Arc::new(Recent::default()),
+        files,
+        stop: Arc::new(AtomicBool::new(false)),
+        chunk_events: trailbook_event::limits::CHUNK_EVENTS_MAX,
+        chunking: tokio::sync::Mutex::default(),
+        flushing: tokio::sync::Mutex::default(),
+        compacting: tokio::sync::Mutex::default(),
+    }
+}
+
+/// What is wrong with the files of a segment.
+fn check_segment(files: &Arc<Files>, entry: &Entry) -> Vec<String> {
+    let mut found = Vec::new();
+    let named = [
+        (rows_name(entry.id), RowsWriter::MAGIC, entry.rows),
+        (index_name(entry.id), IndexWriter::MAGIC, entry.index),
+    ];
+    for (name, magic, file) in named {
+        let opened = files
+            .objects
+            .open(&name)
+            .and_then(|object| Sections::open(object, name.clone(), magic, Some((file.bytes, file.crc)), Arc::clone(&files.cache)));
+        match opened {
+            Ok(sections) => sections.check(|offset, reason| {
+                found.push(format!("the file {name} is damaged at offset {offset}: {reason}"));
+            }),
+            Err(error) => found.push(error.to_string()),
+        }
+    }
+    if found.is_empty() {
+        let whole = files.open(entry).and_then(|segment| merge::verify(&segment));
+        found.extend(whole.err().map(|error| error.to_string()));
+    }
+    found
+}
+
+/// Writes a segment anew from its rows, and puts it in the place of the old one.
+async fn rebuild(mover: &Mover, entry: &Entry) -> Result<(), Error> {
+    let (files, old) = (Arc::clone(&mover.files), entry.clone());
+    let inputs = flush::away(move || chunks_of(&files, &old)).await?;
+    let new = mover.write(inputs, Some(entry.window)).await?;
+    let is_same = |(a, b): (&crate::segment::Part, &crate::segment::Part)| a == b;
+    if new.parts.len() != entry.parts.len() || !new.parts.iter().zip(&entry.parts).all(is_same) {
+        mover.discard(&[new]);
+        let reason = "its rows do not have the checksum of their events".to_owned();
+        return Err(Error::Damaged { what: format!("the file {}", rows_name(entry.id)), reason });
+    }
+    let changed = mover.change(&[new], &[entry.id], &std::collections::BTreeMap::new()).await;
+    changed.map_err(flush::Failed::into_error)
+}
+
+/// The rows of a segment as small segments in memory, read without the index.
+fn chunks_of(files: &Arc<Files>, entry: &Entry) -> Result<Vec<Input>, Error> {
+    let name = rows_name(entry.id);
+    let expected = Some((entry.rows.bytes, entry.rows.crc));
+    let rows = Sections::open(
+        files.objects.open(&name)?,
+        name.clone(),
+        RowsWriter::MAGIC,
+        expected,
+        Arc::clone(&files.cache),
+    )?;
+    let count = entry.parts.last().map_or(0, |part| part.rows.end);
+    let empty = IndexWriter::new(PagedWriter::memory(IndexWriter::MAGIC), count, rows.crc())?.finish()?;
+    let index = Sections::memory(empty.memory.unwrap_or_default(), IndexWriter::MAGIC)?;
+    let segment = Segment::open(entry.id, name, rows, index)?;
+    let mut reader = RowReader::scan(&segment);
+    let mut inputs = Vec::new();
+    let mut kept: Vec<Kept> = Vec::new();
+    for part in segment.parts() {
+        for row in part.rows.clone() {
+            let (event, salt) = reader.row(row)?;
+            kept.push(Kept::of(part.log, &event, *salt));
+            if kept.len() >= trailbook_event::limits::CHUNK_EVENTS_MAX {
+                inputs.push(chunk(&kept)?);
+                kept.clear();
+            }
+        }
+    }
+    if !kept.is_empty() {
+        inputs.push(chunk(&kept)?);
+    }
+    Ok(inputs)
+}
+
+fn chunk(kept: &[Kept]) -> Result<Input, Error> {
+    let segment = build::build(kept.iter().map(Kept::entry).collect())?;
+    Ok(Input::whole(Arc::new(segment)))
+}
+
+/// An event that was read, with its own memory.
+struct Kept {
+    log: i64,
+    sequence: u64,
+    recorded_ms: i64,
+    occurred_ns: i64,
+    canonical: Vec<u8>,
+    spans: Vec<trailbook_event::Span>,
+    salt: [u8; trailbook_event::seal::SALT_BYTES],
+}
+
+impl Kept {
+    fn of(log: i64, row: &Row<'_>, salt: [u8; trailbook_event::seal::SALT_BYTES]) -> Self {
+        let Row { sequence, recorded_ms, occurred_ns, .. } = *row;
+        let (canonical, spans) = (row.canonical.to_vec(), row.spans.to_vec());
+        Self { log, sequence, recorded_ms, occurred_ns, canonical, spans, salt }
+    }
+
+    fn entry(&self) -> BuildEntry<'_> {
+        let Self { sequence, recorded_ms, occurred_ns, .. } = *self;
+        let row = Row { sequence, recorded_ms, occurred_ns, canonical: &self.canonical, spans: &self.spans };
+        BuildEntry { log: self.log, row, salt: &self.salt }
+    }
+}

@@ -1,0 +1,262 @@
+//! From memory to disk: frames become chunks, chunks become segments, and their frames go.
+//!
+//! ```text
+//! frames ─► chunk (checked byte by byte) ─► segment files, fsynced ─► read back, sums compared
+//!        ─► one transaction: manifest in, frames out ─► readers see the segment in place of the chunks
+//! ```
+//!
+//! On a crash: before the transaction returned, the frames are still in the journal and the files are nobody's, to be
+//! removed at the start; after it, the segments hold the events and the frames are gone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trailbook_event::limits::FLUSH_WINDOWS_MAX;
+
+use crate::journal::commit;
+use crate::manifest::{self, Entry, FileEntry, Files, Handle, Window, index_name, rows_name};
+use crate::recent::{Chunk, Recent};
+use crate::segment::merge::{self, Input};
+use crate::segment::page::PagedWriter;
+use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::{Catalog, Error};
+
+/// What moves events from one place to the next.
+#[derive(Debug)]
+pub(crate) struct Mover {
+    pub(crate) catalog: Catalog,
+    pub(crate) recent: Arc<Recent>,
+    pub(crate) files: Arc<Files>,
+    /// Set when the server stops.
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) chunk_events: usize,
+    /// One builds a chunk at a time, one flushes, one compacts.
+    pub(crate) chunking: tokio::sync::Mutex<()>,
+    pub(crate) flushing: tokio::sync::Mutex<()>,
+    pub(crate) compacting: tokio::sync::Mutex<()>,
+}
+
+/// Why the manifest did not change.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// Nothing was changed; it may go better later.
+    Kept(Error),
+    /// It is not known what the catalog holds.
+    Unknown(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Kept(error)
+    }
+}
+
+impl Failed {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failed::Kept(error) => error,
+            Failed::Unknown(_) => Error::Unknown,
+        }
+    }
+}
+
+impl Mover {
+    /// Reads the manifest, and removes files that it does not name: what a crash left.
+    pub(crate) async fn load_manifest(&self) -> Result<(), Error> {
+        let entries = manifest::read(&self.catalog).await?;
+        let flushed = manifest::flushed(&self.catalog).await?;
+        manifest::check_flushed(&entries, &flushed)?;
+        for (log, sequence) in flushed {
+            self.recent.begin(log, sequence);
+        }
+        let mut known: Vec<i64> = manifest::removed(&self.catalog, i64::MAX).await?;
+        known.extend(entries.iter().map(|entry| entry.id));
+        let files = Arc::clone(&self.files);
+        let named: Vec<String> = known.iter().flat_map(|id| [rows_name(*id), index_name(*id)]).collect();
+        let handles = self.handles(entries);
+        self.recent.replace(&[], handles.clone());
+        away(move || {
+            for name in files.objects.list()? {
+                if !named.contains(&name) {
+                    tracing::info!(name, "removing a file that an earlier stop left");
+                    files.objects.remove(&name)?;
+                }
+            }
+            handles.iter().for_each(|handle| handle.look());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Builds chunks until at most so many events are left in frames.
+    pub(crate) async fn chunk(&self, left: usize) -> Result<(), Error> {
+        let _one = self.chunking.lock().await;
+        while self.recent.tail_events() > left as u64 {
+            let Some(taken) = self.recent.take(self.chunk_events) else { break };
+            let chunk = away(move || taken.build()).await?;
+            self.recent.put(chunk);
+        }
+        Ok(())
+    }
+
+    /// Writes all chunks to disk and removes their frames.
+    pub(crate) async fn flush(&self) -> Result<(), Failed> {
+        let _one = self.flushing.lock().await;
+        let chunks = self.recent.chunks();
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let mut added = Vec::new();
+        for (window, inputs) in windows(&chunks) {
+            match self.write(inputs, window).await {
+                Ok(entry) => added.push(entry),
+                Err(error) => {
+                    self.discard(&added);
+                    return Err(error.into());
+                }
+            }
+        }
+        let mut ends: BTreeMap<i64, u64> = BTreeMap::new();
+        for (log, end) in chunks.iter().flat_map(|chunk| &chunk.ends) {
+            ends.insert(*log, *end);
+        }
+        self.change(&added, &[], &ends).await?;
+        let handles = self.handles(added);
+        self.recent.flushed(chunks.len(), handles);
+        Ok(())
+    }
+
+    /// Merges inputs into one segment on disk, and reads it back.
+    pub(crate) async fn write(&self, inputs: Vec<Input>, window: Option<Window>) -> Result<Entry, Error> {
+        let mut tx = self.catalog.begin().await?;
+        let id = tx.next_id("segments").await?;
+        tx.commit().await?;
+        let (files, stop) = (Arc::clone(&self.files), Arc::clone(&self.stop));
+        let created_ms = self.catalog.now_ms();
+        away(move || {
+            let result = write(&files, (id, created_ms), &inputs, window, &stop);
+            if result.is_err() {
+                remove_files(&files, id);
+            }
+            result
+        })
+        .await
+    }
+
+    /// Changes the manifest: segments in, segments out, frames out, in one transaction.
+    pub(crate) async fn change(
+        &self,
+        added: &[Entry],
+        removed: &[i64],
+        ends: &BTreeMap<i64, u64>,
+    ) -> Result<(), Failed> {
+        let mut tx = self.catalog.begin().await?;
+        let result = async {
+            let flushed = if ends.is_empty() { HashMap::new() } else { tx.flushed().await? };
+            for (log, end) in ends {
+                let from = flushed.get(log).copied().unwrap_or_default();
+                tx.remove_frames(*log, (from, *end)).await?;
+            }
+            tx.add_segments(added).await?;
+            tx.remove_segments(removed).await
+        };
+        if let Err(error) = result.await {
+            tx.rollback().await;
+            self.discard(added);
+            return Err(error.into());
+        }
+        let Err(failure) = commit::finish(&self.catalog, tx).await else { return Ok(()) };
+        if failure.is_unknown {
+            return Err(Failed::Unknown(failure.error));
+        }
+        self.discard(added);
+        Err(failure.error.into())
+    }
+
+    pub(crate) fn handles(&self, added: Vec<Entry>) -> Vec<Arc<Handle>> {
+        added.into_iter().map(|entry| Arc::new(Handle::new(entry, Arc::clone(&self.files)))).collect()
+    }
+
+    /// Removes files that no manifest names.
+    pub(crate) fn discard(&self, entries: &[Entry]) {
+        for entry in entries {
+            remove_files(&self.files, entry.id);
+        }
+    }
+}
+
+/// Removes the files of a segment; what cannot be removed now is removed at the next start.
+pub(crate) fn remove_files(files: &Files, id: i64) {
+    for name in [rows_name(id), index_name(id)] {
+        if let Err(error) = files.objects.remove(&name) {
+            tracing::warn!(%error, name, "a file that is not needed any more was not removed");
+        }
+    }
+}
+
+/// Runs work that takes a thread for long.
+pub(crate) async fn away<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let stopped = |e| Error::Damaged { what: "a segment in the making".to_owned(), reason: format!("it stopped: {e}") };
+    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+}
+
+/// Writes the two files of a segment, and reads them back.
+fn write(
+    files: &Arc<Files>,
+    (id, created_ms): (i64, i64),
+    inputs: &[Input],
+    window: Option<Window>,
+    stop: &AtomicBool,
+) -> Result<Entry, Error> {
+    let rows = PagedWriter::new(files.objects.create(&rows_name(id))?, RowsWriter::MAGIC);
+    let index = PagedWriter::new(files.objects.create(&index_name(id))?, IndexWriter::MAGIC);
+    let merged = merge::merge(inputs, (rows, index), true, stop)?;
+    let entry = Entry {
+        id,
+        window: window.unwrap_or_else(|| hull(&merged.parts)),
+        rows: FileEntry::from(&merged.rows),
+        index: FileEntry::from(&merged.index),
+        parts: merged.parts,
+        created_ms,
+    };
+    let segment = files.open(&entry)?;
+    merge::verify(&segment)?;
+    if stop.load(Ordering::Relaxed) { Err(Error::Closing) } else { Ok(entry) }
+}
+
+/// The days of parts, each of which is of one day.
+fn hull(parts: &[crate::segment::Part]) -> Window {
+    let days = || parts.iter().filter_map(crate::segment::Part::day);
+    let first_day = days().min().unwrap_or_default();
+    Window { first_day, days: days().max().map_or(0, |last| last - first_day + 1) }
+}
+
+/// What a flush writes: a segment for each day, those of the most rows where they are many; the rest shares one.
+fn windows(chunks: &[Chunk]) -> Vec<(Option<Window>, Vec<Input>)> {
+    let mut rows: HashMap<i64, u64> = HashMap::new();
+    let parts = || chunks.iter().flat_map(|chunk| chunk.segment.parts());
+    for part in parts() {
+        if let Some(day) = part.day() {
+            *rows.entry(day).or_default() += u64::from(part.len());
+        }
+    }
+    let mut days: Vec<(u64, i64)> = rows.into_iter().map(|(day, rows)| (rows, day)).collect();
+    days.sort_unstable_by(|a, b| b.cmp(a));
+    let mut own: Vec<i64> = days.iter().take(FLUSH_WINDOWS_MAX).map(|(_, day)| *day).collect();
+    own.sort_unstable();
+    let of = |wanted: Option<i64>| -> Vec<Input> {
+        let input = |chunk: &Chunk| {
+            let is_wanted = |part: &&crate::segment::Part| part.day().filter(|day| own.contains(day)) == wanted;
+            let parts: Vec<_> = chunk.segment.parts().iter().filter(is_wanted).cloned().collect();
+            (!parts.is_empty()).then(|| Input { segment: Arc::clone(&chunk.segment), parts })
+        };
+        chunks.iter().filter_map(input).collect()
+    };
+    let mut all: Vec<_> = own.iter().map(|day| (None, of(Some(*day)))).collect();
+    all.push((Some(Window::MIXED), of(None)));
+    all.retain(|(_, inputs)| !inputs.is_empty());
+    all
+}

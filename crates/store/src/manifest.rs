@@ -1,0 +1,375 @@
+//! The manifest: which segments there are. Rows of the catalog, and the same in memory.
+//!
+//! A flush adds segments in the transaction that removes their frames, and compaction replaces segments in one; so every
+//! event is in exactly one place at any moment, whatever stops the process. Files that no row names are what a crash
+//! left behind between writing files and that transaction: they are removed at the start.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use sqlx::Row as _;
+use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
+
+use crate::catalog::Transaction;
+use crate::object::Objects;
+use crate::segment::page::{Finished, PageCache, Sections};
+use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::segment::{Part, Segment};
+use crate::{Catalog, Error};
+
+/// A range of days since 1970 that a segment's rows lie in: the first, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Window {
+    pub(crate) first_day: i64,
+    pub(crate) days: i64,
+}
+
+impl Window {
+    /// Of segments that hold what is of many days, and few rows of each.
+    pub(crate) const MIXED: Self = Self { first_day: 0, days: 0 };
+}
+
+/// A file as the manifest knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileEntry {
+    pub(crate) bytes: u64,
+    pub(crate) crc: u32,
+}
+
+impl From<&Finished> for FileEntry {
+    fn from(finished: &Finished) -> Self {
+        Self { bytes: finished.bytes, crc: finished.crc }
+    }
+}
+
+/// A segment as the manifest knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) id: i64,
+    pub(crate) window: Window,
+    pub(crate) rows: FileEntry,
+    pub(crate) index: FileEntry,
+    pub(crate) parts: Vec<Part>,
+    /// When it was made, in milliseconds since 1970.
+    pub(crate) created_ms: i64,
+}
+
+impl Entry {
+    pub(crate) fn row_count(&self) -> u64 {
+        self.parts.iter().map(|part| u64::from(part.len())).sum()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.rows.bytes + self.index.bytes
+    }
+}
+
+/// The names of a segment's files.
+pub(crate) fn rows_name(id: i64) -> String {
+    format!("{id:010}.rows")
+}
+
+/// The name of a segment's index.
+pub(crate) fn index_name(id: i64) -> String {
+    format!("{id:010}.index")
+}
+
+/// A segment that is opened when it is first needed.
+pub(crate) struct Handle {
+    pub(crate) entry: Entry,
+    opened: OnceLock<Arc<Segment>>,
+    files: Arc<Files>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "segment {}", self.entry.id)
+    }
+}
+
+/// Where segment files lie, and what of them is in memory.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) objects: Box<dyn Objects>,
+    pub(crate) cache: Arc<PageCache>,
+    /// What is wrong, by file or segment, as it was met last.
+    damage: Mutex<HashMap<String, String>>,
+}
+
+impl Files {
+    pub(crate) fn new(objects: Box<dyn Objects>, cache_bytes: u64) -> Self {
+        Self { objects, cache: Arc::new(PageCache::new(cache_bytes)), damage: Mutex::default() }
+    }
+
+    /// Remembers damage, so that it can be told.
+    pub(crate) fn note(&self, error: &Error) {
+        if let Error::Damaged { what, reason } = error {
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            if damage.insert(what.clone(), reason.clone()).is_none() {
+                tracing::error!(%what, %reason, "a segment is damaged");
+            }
+        }
+    }
+
+    pub(crate) fn damage(&self) -> Vec<String> {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = damage.iter().map(|(what, reason)| format!("{what} is damaged: {reason}")).collect();
+        all.sort();
+        all
+    }
+
+    /// Opens the two files of a segment.
+    pub(crate) fn open(&self, entry: &Entry) -> Result<Segment, Error> {
+        let sections = |name: String, magic: [u8; 8], file: FileEntry| -> Result<Sections, Error> {
+            let object = self.objects.open(&name)?;
+            let expected = Some((file.bytes, file.crc));
+            Sections::open(object, name, magic, expected, Arc::clone(&self.cache))
+        };
+        let rows = sections(rows_name(entry.id), RowsWriter::MAGIC, entry.rows)?;
+        let index = sections(index_name(entry.id), IndexWriter::MAGIC, entry.index)?;
+        let segment = Segment::open(entry.id, rows_name(entry.id), rows, index)?;
+        if segment.parts() == entry.parts.as_slice() {
+            Ok(segment)
+        } else {
+            Err(segment.damaged("its parts are not those of the manifest"))
+        }
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(entry: Entry, files: Arc<Files>) -> Self {
+        Self { entry, opened: OnceLock::new(), files }
+    }
+
+    /// Looks whether the files are there, of the right length, and remembers what is wrong.
+    pub(crate) fn look(&self) {
+        let files = [(rows_name(self.entry.id), self.entry.rows), (index_name(self.entry.id), self.entry.index)];
+        for (name, file) in files {
+            let error = match self.files.objects.open(&name) {
+                Ok(object) if object.len() == file.bytes => continue,
+                Ok(object) => Error::Damaged {
+                    what: format!("the file {name}"),
+                    reason: format!("it has {} bytes, not {}", object.len(), file.bytes),
+                },
+                Err(error) => error,
+            };
+            self.files.note(&error);
+        }
+    }
+
+    /// The segment.
+    pub(crate) fn segment(&self) -> Result<Arc<Segment>, Error> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = self.files.open(&self.entry).inspect_err(|error| self.files.note(error))?;
+        Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(opened))))
+    }
+}
+
+/// All segments at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Manifest {
+    pub(crate) segments: Vec<Arc<Handle>>,
+}
+
+impl Manifest {
+    /// The same without some segments and with others.
+    pub(crate) fn changed(&self, removed: &[i64], added: Vec<Arc<Handle>>) -> Self {
+        let stays = |handle: &&Arc<Handle>| !removed.contains(&handle.entry.id);
+        let mut segments: Vec<_> = self.segments.iter().filter(stays).cloned().collect();
+        segments.extend(added);
+        Self { segments }
+    }
+}
+
+/// Reads the manifest: the segments that are in use.
+pub(crate) async fn read(catalog: &Catalog) -> Result<Vec<Entry>, Error> {
+    let doing = Error::catalog("reading the manifest");
+    let sql = "SELECT id, first_day, days, rows_bytes, rows_crc, index_bytes, index_crc, created_ms \
+               FROM segments WHERE removed_ms IS NULL ORDER BY id";
+    let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
+        let file = |bytes: i64, crc: i64| FileEntry { bytes: bytes as u64, crc: crc as u32 };
+        entries.push(Entry {
+            id: number(0)?,
+            window: Window { first_day: number(1)?, days: number(2)? },
+            rows: file(number(3)?, number(4)?),
+            index: file(number(5)?, number(6)?),
+            parts: Vec::new(),
+            created_ms: number(7)?,
+        });
+    }
+    add_parts(catalog, &mut entries).await?;
+    Ok(entries)
+}
+
+/// Segments that are not in use since before a time, in milliseconds since 1970, and whose files may be there still.
+pub(crate) async fn removed(catalog: &Catalog, before_ms: i64) -> Result<Vec<i64>, Error> {
+    sqlx::query_scalar("SELECT id FROM segments WHERE removed_ms < $1 ORDER BY id")
+        .bind(before_ms)
+        .fetch_all(catalog.pool())
+        .await
+        .map_err(Error::catalog("reading the manifest"))
+}
+
+async fn add_parts(catalog: &Catalog, entries: &mut [Entry]) -> Result<(), Error> {
+    let doing = Error::catalog("reading the manifest");
+    let sql = "SELECT segment, log, row_count, occurred_min_ns, occurred_max_ns, recorded_min_ms, recorded_max_ms, \
+               first_sequence, last_sequence, content FROM segment_parts ORDER BY segment, number";
+    let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
+    let places: HashMap<i64, usize> = entries.iter().enumerate().map(|(place, entry)| (entry.id, place)).collect();
+    for row in &rows {
+        let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
+        let Some(entry) = places.get(&number(0)?).and_then(|place| entries.get_mut(*place)) else { continue };
+        let start = entry.parts.last().map_or(0, |part| part.rows.end);
+        let count = u32::try_from(number(2)?).unwrap_or_default();
+        entry.parts.push(Part {
+            log: number(1)?,
+            rows: start..start.saturating_add(count),
+            occurred_ns: (number(3)?, number(4)?),
+            recorded_ms: (number(5)?, number(6)?),
+            sequences: (number(7)? as u64, number(8)? as u64),
+            content: number(9)? as u64,
+        });
+    }
+    Ok(())
+}
+
+impl Transaction {
+    /// The first sequence of each log that no segment has.
+    pub(crate) async fn flushed(&mut self) -> Result<HashMap<i64, u64>, Error> {
+        read_flushed(sqlx::query(FLUSHED).fetch_all(self.connection()).await)
+    }
+
+    /// Adds segments to the manifest.
+    pub(crate) async fn add_segments(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        let doing = Error::catalog("adding to the manifest");
+        for entry in entries {
+            sqlx::query(
+                "INSERT INTO segments (id, first_day, days, rows_bytes, rows_crc, index_bytes, index_crc, created_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(entry.id)
+            .bind(entry.window.first_day)
+            .bind(entry.window.days)
+            .bind(entry.rows.bytes as i64)
+            .bind(i64::from(entry.rows.crc))
+            .bind(entry.index.bytes as i64)
+            .bind(i64::from(entry.index.crc))
+            .bind(entry.created_ms)
+            .execute(self.connection())
+            .await
+            .map_err(&doing)?;
+            for (number, part) in (0i64..).zip(&entry.parts) {
+                self.add_part(entry.id, number, part).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_part(&mut self, segment: i64, number: i64, part: &Part) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO segment_parts (segment, number, log, row_count, occurred_min_ns, occurred_max_ns, \
+             recorded_min_ms, recorded_max_ms, first_sequence, last_sequence, content) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(segment)
+        .bind(number)
+        .bind(part.log)
+        .bind(i64::from(part.len()))
+        .bind(part.occurred_ns.0)
+        .bind(part.occurred_ns.1)
+        .bind(part.recorded_ms.0)
+        .bind(part.recorded_ms.1)
+        .bind(part.sequences.0 as i64)
+        .bind(part.sequences.1 as i64)
+        .bind(part.content as i64)
+        .execute(self.connection())
+        .await
+        .map(drop)
+        .map_err(Error::catalog("adding to the manifest"))
+    }
+
+    /// Takes segments out of the manifest; their files stay until no query can need them.
+    pub(crate) async fn remove_segments(&mut self, ids: &[i64]) -> Result<(), Error> {
+        let doing = Error::catalog("removing from the manifest");
+        let now_ms = self.now_ms();
+        for id in ids {
+            let sql = "UPDATE segments SET removed_ms = $1 WHERE id = $2 AND removed_ms IS NULL";
+            let done = sqlx::query(sql).bind(now_ms).bind(id).execute(self.connection()).await.map_err(&doing)?;
+            if done.rows_affected() != 1 {
+                let reason = "it was removed by somebody else".to_owned();
+                return Err(Error::Damaged { what: format!("the manifest's segment {id}"), reason });
+            }
+            let sql = "DELETE FROM segment_parts WHERE segment = $1";
+            sqlx::query(sql).bind(id).execute(self.connection()).await.map_err(&doing)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the frames of a log before a sequence: its events are in segments now.
+    pub(crate) async fn remove_frames(&mut self, log: i64, (from, to): (u64, u64)) -> Result<(), Error> {
+        let doing = Error::catalog("removing frames");
+        let sql = "UPDATE logs SET flushed = $1 WHERE id = $2 AND flushed = $3";
+        let done = sqlx::query(sql)
+            .bind(to as i64)
+            .bind(log)
+            .bind(from as i64)
+            .execute(self.connection())
+            .await
+            .map_err(&doing)?;
+        if done.rows_affected() != 1 {
+            let reason = format!("its events from sequence {from} on were moved by somebody else");
+            return Err(Error::Damaged { what: format!("the log {log}"), reason });
+        }
+        let sql = "DELETE FROM frames WHERE log = $1 AND first_sequence < $2";
+        sqlx::query(sql).bind(log).bind(to as i64).execute(self.connection()).await.map(drop).map_err(&doing)
+    }
+
+    /// Forgets segments whose files are gone.
+    pub(crate) async fn forget_segments(&mut self, ids: &[i64]) -> Result<(), Error> {
+        for some in ids.chunks(ROWS_PER_STATEMENT_MAX) {
+            for id in some {
+                sqlx::query("DELETE FROM segments WHERE id = $1 AND removed_ms IS NOT NULL")
+                    .bind(id)
+                    .execute(self.connection())
+                    .await
+                    .map_err(Error::catalog("forgetting segments"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const FLUSHED: &str = "SELECT id, flushed FROM logs";
+
+/// The first sequence of each log that no segment has.
+pub(crate) async fn flushed(catalog: &Catalog) -> Result<HashMap<i64, u64>, Error> {
+    read_flushed(sqlx::query(FLUSHED).fetch_all(catalog.pool()).await)
+}
+
+fn read_flushed(rows: Result<Vec<sqlx::any::AnyRow>, sqlx::Error>) -> Result<HashMap<i64, u64>, Error> {
+    let doing = Error::catalog("reading how far logs are flushed");
+    let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
+    rows.map_err(&doing)?.iter().map(|row| read(row).map_err(&doing)).collect()
+}
+
+/// Whether segments have every event of each log up to where it is flushed, and once.
+pub(crate) fn check_flushed(entries: &[Entry], flushed: &HashMap<i64, u64>) -> Result<(), Error> {
+    let mut rows: HashMap<i64, u64> = HashMap::new();
+    for part in entries.iter().flat_map(|entry| &entry.parts) {
+        *rows.entry(part.log).or_default() += u64::from(part.len());
+    }
+    for (log, flushed) in flushed {
+        let rows = rows.get(log).copied().unwrap_or_default();
+        if rows != *flushed {
+            let reason = format!("its segments have {rows} events of {flushed}");
+            return Err(Error::Damaged { what: format!("the manifest of log {log}"), reason });
+        }
+    }
+    Ok(())
+}

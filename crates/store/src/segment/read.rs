@@ -1,0 +1,245 @@
+//! Reads rows of a segment: an event's canonical bytes, where its fields lie in them, and its salt.
+
+use trailbook_event::seal::SALT_BYTES;
+
+use super::Segment;
+use super::block::{BLOCK_ROWS, Block, Cell};
+use super::column::{Column, GROUP};
+use super::dictionary::Dictionary;
+use super::part::Key;
+use super::shape::Rendered;
+use crate::{Error, Row};
+
+/// Dictionaries of at most so many values are kept in memory once they were needed.
+const KEPT_VALUES_MAX: u32 = 4_096;
+/// A reader that reads everything keeps dictionaries of at most so many bytes for itself.
+const SCAN_VALUES_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A dictionary in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Loaded {
+    pub(crate) fn load(dictionary: &Dictionary) -> Result<Self, Error> {
+        let mut loaded = Self { text: Vec::new(), ends: Vec::with_capacity(dictionary.len() as usize) };
+        dictionary.for_each(0..dictionary.len(), |_, value| {
+            loaded.text.extend_from_slice(value);
+            loaded.ends.push(u32::try_from(loaded.text.len()).unwrap_or(u32::MAX));
+            Ok(())
+        })?;
+        Ok(loaded)
+    }
+
+    pub(crate) fn value(&self, ordinal: u32) -> Option<&[u8]> {
+        let start = match ordinal.checked_sub(1) {
+            Some(before) => *self.ends.get(before as usize)? as usize,
+            None => 0,
+        };
+        self.text.get(start..*self.ends.get(ordinal as usize)? as usize)
+    }
+}
+
+/// Reads rows, the quicker the nearer they lie to each other. Keeps one block.
+pub struct RowReader<'s> {
+    segment: &'s Segment,
+    keys: KeyReader<'s>,
+    block: Block,
+    /// The block that was read last.
+    number: Option<u32>,
+    rendered: Rendered,
+    /// Dictionaries that this reader loaded for itself.
+    own: Vec<Option<Loaded>>,
+    is_scan: bool,
+}
+
+impl<'s> RowReader<'s> {
+    /// For a few rows.
+    pub fn new(segment: &'s Segment) -> Self {
+        Self {
+            segment,
+            keys: KeyReader::new(segment),
+            block: Block::default(),
+            number: None,
+            rendered: Rendered::default(),
+            own: Vec::new(),
+            is_scan: false,
+        }
+    }
+
+    /// For most rows: dictionaries are loaded whole.
+    pub fn scan(segment: &'s Segment) -> Self {
+        Self { is_scan: true, ..Self::new(segment) }
+    }
+
+    /// One event, and its salt.
+    pub fn row(&mut self, row: u32) -> Result<(Row<'_>, &[u8; SALT_BYTES]), Error> {
+        let key = self.keys.key(row)?;
+        let in_block = self.go_to(row)?;
+        self.render(in_block, &key)?;
+        let salt = self.block.salt(in_block).first_chunk().ok_or_else(|| self.segment.damaged("a salt is missing"))?;
+        let Rendered { canonical, spans } = &self.rendered;
+        let row = Row {
+            sequence: key.sequence,
+            recorded_ms: key.recorded_ms,
+            occurred_ns: key.occurred_ns,
+            canonical,
+            spans,
+        };
+        Ok((row, salt))
+    }
+
+    /// Reads the block of a row, if it is not the one that was read last; gives the row's place in it.
+    fn go_to(&mut self, row: u32) -> Result<usize, Error> {
+        let number = row / BLOCK_ROWS as u32;
+        if self.number != Some(number) {
+            self.number = None;
+            read_block(self.segment, number, &mut self.block)?;
+            self.number = Some(number);
+        }
+        Ok(row as usize % BLOCK_ROWS)
+    }
+
+    fn render(&mut self, row: usize, key: &Key) -> Result<(), Error> {
+        let Self { segment, block, rendered, own, .. } = self;
+        let layout = &segment.layout;
+        block.go_to(row, layout);
+        let (event, meta) = block.shapes(row);
+        let is_scan = self.is_scan;
+        let mut value = |block: &mut Block, column: u32, out: &mut Vec<u8>| -> Result<(), Error> {
+            match block.next(column).map_err(|reason| segment.damaged(reason))? {
+                Cell::Value(value) => out.extend_from_slice(value),
+                Cell::Ordinal(ordinal) => put_value(segment, own, is_scan, (column, ordinal), out)?,
+            }
+            Ok(())
+        };
+        match event.and_then(|event| layout.events.get(event as usize)) {
+            Some(event) => {
+                let meta = meta.and_then(|meta| layout.metas.get(meta as usize));
+                let opaque_meta = layout.opaque_meta.unwrap_or(u32::MAX);
+                rendered.fill((event, meta), key.occurred_ns, opaque_meta, |column, out| value(block, column, out))?;
+            }
+            None => {
+                rendered.canonical.clear();
+                value(block, layout.opaque_event.unwrap_or(u32::MAX), &mut rendered.canonical)?;
+                rendered.reread().map_err(|reason| segment.damaged(reason))?;
+            }
+        }
+        block.row_done();
+        Ok(())
+    }
+}
+
+/// Reads a block of a segment.
+pub(super) fn read_block(segment: &Segment, number: u32, block: &mut Block) -> Result<(), Error> {
+    let start = segment.starts.get(u64::from(number))?;
+    let end = segment.starts.get(u64::from(number) + 1)?;
+    let length = usize::try_from(end.wrapping_sub(start)).unwrap_or(usize::MAX);
+    let start = u64::try_from(start).unwrap_or(u64::MAX);
+    let bytes = segment.blocks.read(start, length)?;
+    block
+        .read(&bytes, &segment.layout, segment.is_compressed)
+        .map_err(|reason| segment.blocks.damaged(start, format!("the row block: {reason}")))
+}
+
+/// Appends the value of an ordinal.
+fn put_value(
+    segment: &Segment,
+    own: &mut Vec<Option<Loaded>>,
+    is_scan: bool,
+    (column, ordinal): (u32, u32),
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let missing = || segment.damaged(format!("column {column} has no value {ordinal}"));
+    let dictionary = segment.dictionaries.get(column as usize).and_then(Option::as_ref).ok_or_else(missing)?;
+    if dictionary.len() <= KEPT_VALUES_MAX {
+        let kept = segment.loaded.get(column as usize).ok_or_else(missing)?;
+        if kept.get().is_none() {
+            // Another thread may have been quicker; both loaded the same.
+            let _ = kept.set(Loaded::load(dictionary)?);
+        }
+        let value = kept.get().and_then(|loaded| loaded.value(ordinal)).ok_or_else(missing)?;
+        out.extend_from_slice(value);
+        return Ok(());
+    }
+    if is_scan && dictionary.size_bytes() <= SCAN_VALUES_BYTES_MAX {
+        if own.len() <= column as usize {
+            own.resize_with(column as usize + 1, || None);
+        }
+        let slot = own.get_mut(column as usize).ok_or_else(missing)?;
+        let loaded = match slot {
+            Some(loaded) => loaded,
+            empty => empty.insert(Loaded::load(dictionary)?),
+        };
+        out.extend_from_slice(loaded.value(ordinal).ok_or_else(missing)?);
+        return Ok(());
+    }
+    dictionary.get(ordinal, out)
+}
+
+/// Reads the keys of rows, the quicker the nearer they lie to each other.
+pub(crate) struct KeyReader<'s> {
+    segment: &'s Segment,
+    occurred: GroupReader<'s>,
+    sequence: GroupReader<'s>,
+    recorded: GroupReader<'s>,
+    /// The part of the last row.
+    part: usize,
+}
+
+impl<'s> KeyReader<'s> {
+    pub(crate) fn new(segment: &'s Segment) -> Self {
+        Self {
+            segment,
+            occurred: GroupReader::new(&segment.occurred),
+            sequence: GroupReader::new(&segment.sequence),
+            recorded: GroupReader::new(&segment.recorded),
+            part: 0,
+        }
+    }
+
+    /// The key of a row.
+    pub(crate) fn key(&mut self, row: u32) -> Result<Key, Error> {
+        let parts = self.segment.parts();
+        if !parts.get(self.part).is_some_and(|part| part.rows.contains(&row)) {
+            self.part = parts.partition_point(|part| part.rows.end <= row);
+        }
+        let missing = || self.segment.damaged(format!("it has no row {row}"));
+        let log = parts.get(self.part).ok_or_else(missing)?.log;
+        Ok(Key {
+            log,
+            occurred_ns: self.occurred.get(row)?,
+            sequence: self.sequence.get(row)? as u64,
+            recorded_ms: self.recorded.get(row)?,
+        })
+    }
+}
+
+/// Reads values of a column, a group at once.
+pub(crate) struct GroupReader<'s> {
+    column: &'s Column,
+    group: Vec<i64>,
+    number: Option<u64>,
+}
+
+impl<'s> GroupReader<'s> {
+    pub(crate) fn new(column: &'s Column) -> Self {
+        Self { column, group: Vec::new(), number: None }
+    }
+
+    pub(crate) fn get(&mut self, row: u32) -> Result<i64, Error> {
+        let number = u64::from(row) / GROUP as u64;
+        if self.number != Some(number) {
+            self.number = None;
+            self.column.group(number, &mut self.group)?;
+            self.number = Some(number);
+        }
+        let value = self.group.get(row as usize % GROUP);
+        value.copied().ok_or_else(|| Error::Damaged {
+            what: "a column of a segment".to_owned(),
+            reason: format!("it has no row {row}"),
+        })
+    }
+}
