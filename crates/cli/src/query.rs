@@ -20,21 +20,22 @@ const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 
 /// Search events
 ///
-/// A table on a terminal, one JSON object a line in a pipe. All conditions have to hold. A condition is field=value or
-/// field!=value, where , separates values, * at the end means that the field starts so, and * alone that it is there.
-/// The fields are those of GET /api/v1/events.
+/// A table on a terminal, one JSON object a line in a pipe. What is searched for is a text of conditions and words that
+/// all have to hold: 'actor:user:default/jane -severity:low outcome:failed,denied "exact words" word pre*'. In values
+/// , separates, * at the end means that the field starts so, and * alone that it is there. field=value and field!=value
+/// are conditions too. The fields are those of GET /api/v1/events.
 ///
 /// Exit codes: 0 done, also when nothing is found, 2 wrong usage or token, 3 the server or the network failed.
 ///
-/// Such as: trailbook query outcome=failed,denied 'action=entity-*' --from 2026-01-01T00:00:00Z
+/// Such as: trailbook query 'actor:user:default/jane outcome:failed,denied' --from 2026-01-01T00:00:00Z
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     server: Server,
-    /// Conditions, such as actor.id=user:default/jane severity=high,critical meta.env=prod
-    #[arg(value_name = "FILTER")]
-    filters: Vec<String>,
+    /// What is searched for, such as 'actor:user:default/jane outcome:failed "disk full"' or meta.env=prod
+    #[arg(value_name = "TEXT|FILTER")]
+    searches: Vec<String>,
     /// Only events that occurred at this time or later, such as 2026-01-15T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -112,20 +113,35 @@ impl Arguments {
         let mut pairs = vec![("order", self.order.as_str())];
         pairs.extend(self.from.as_deref().map(|time| ("from", time)));
         pairs.extend(self.to.as_deref().map(|time| ("to", time)));
-        for filter in &self.filters {
-            let wrong = |reason: &str| Error::Usage(format!("the filter {filter:?} {reason}"));
-            let (field, value) =
-                filter.split_once('=').ok_or_else(|| wrong("must be like field=value or field!=value"))?;
+        let mut texts = Vec::new();
+        for search in &self.searches {
+            let Some((field, value)) = filter(search) else {
+                texts.push(search.as_str());
+                continue;
+            };
+            let wrong = |reason: &str| Error::Usage(format!("the filter {search:?} {reason}"));
             match field.trim_end_matches('!') {
                 "" => return Err(wrong("names no field")),
                 "limit" | "cursor" => return Err(wrong("is no condition; see --limit and --all")),
                 "order" | "from" | "to" => return Err(wrong("is no condition; there is a flag for it")),
+                "q" => return Err(wrong("is no condition; give its text alone")),
                 _ => pairs.push((field, value)),
             }
+        }
+        let text = texts.join(" ");
+        if !texts.is_empty() {
+            pairs.push(("q", &text));
         }
         let encoded = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         Ok(encoded.collect::<Vec<_>>().join("&"))
     }
+}
+
+/// The field and the value of a search like field=value; others are texts.
+fn filter(search: &str) -> Option<(&str, &str)> {
+    let (field, value) = search.split_once('=')?;
+    let is_of_text = |c: char| c == ':' || c == '"' || c.is_whitespace();
+    (!field.contains(is_of_text)).then_some((field, value))
 }
 
 fn page_path(conditions: &str, limit: u64, cursor: Option<&str>) -> String {
@@ -167,7 +183,17 @@ impl Shown {
 
 #[cfg(test)]
 mod tests {
-    use super::{encode, page_path};
+    use super::{encode, filter, page_path};
+
+    #[test]
+    fn a_filter_has_an_equals_sign_behind_its_field() {
+        assert_eq!(filter("actor.id!=user:default/jane"), Some(("actor.id!", "user:default/jane")));
+        assert_eq!(filter("meta.url=a=b"), Some(("meta.url", "a=b")));
+        assert_eq!(filter("="), Some(("", "")));
+        for text in ["", "word", "actor:jane", "meta.url:a=b", "\"a=b\"", "word a=b"] {
+            assert_eq!(filter(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn what_a_url_gives_a_meaning_is_encoded() {

@@ -38,6 +38,24 @@ fn conditions_are_those_of_the_api() {
 }
 
 #[test]
+fn one_text_says_it_all() {
+    let (server, token) = filled();
+    assert_eq!(server.count(&token, &["actor:user:default/jane"]), 240);
+    let others = server.query(&token, &["--all", "--", "-actor:user:default/jane"]);
+    assert_eq!(others.stdout.lines().count(), 484, "{others:?}");
+    let failed = server.count(&token, &["actor.id=user:default/jane", "outcome=failed"]);
+    assert_eq!(server.count(&token, &["actor:user:default/jane outcome:failed"]), failed);
+    assert_eq!(server.count(&token, &["actor:user:default/jane", "outcome:failed"]), failed, "texts are joined");
+    assert_eq!(server.count(&token, &["actor:user:default/jane", "outcome=failed"]), failed, "with filters too");
+    assert_eq!(server.count(&token, &["actor:user:default/jane", "--to", "2020-01-01T00:00:00Z"]), 0);
+    let line = r#"{"source":"shop","action":"order","message":"Disk full on node-7"}"#;
+    assert_eq!(server.send(&token, &[&server.file("one.ndjson", line)]).code, Some(0));
+    for (text, count) in [("disk", 1), (r#""disk full" node*"#, 1), (r#""full disk""#, 0), ("disk -source:shop", 0)] {
+        assert_eq!(server.count(&token, &[text]), count, "{text}");
+    }
+}
+
+#[test]
 fn more_events_than_a_page_holds_follow_each_other() {
     let (server, token) = filled();
     assert_eq!(server.send(&token, &["--run", "again", "--keep-initiated", EVENTS]).code, Some(0));
@@ -70,7 +88,8 @@ fn a_wrong_question_says_what_is_wrong() {
     let server = Harness::start();
     let token = server.full_token();
     let cases = [
-        (["actor"].as_slice(), "field=value"),
+        (["q=word"].as_slice(), "give its text alone"),
+        (&["word colour:red"], "q at character 6: \"colour\" is no field"),
         (&["=x"], "names no field"),
         (&["!=x"], "names no field"),
         (&["limit=5"], "--limit"),

@@ -41,10 +41,12 @@ pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 /// The request line's path and query, in bytes.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
-/// Conditions of one query.
+/// Conditions of one query; words and phrases count too.
 pub const CONDITIONS_MAX: usize = 32;
 /// Values of one condition.
 pub const CONDITION_VALUES_MAX: usize = 100;
+/// A search as one text, in bytes.
+pub const TEXT_BYTES_MAX: usize = 4_096;
 /// Events on one page of the native API.
 pub const PAGE_EVENTS_MAX: u64 = 1_000;
 /// Events on one page of the Portal's API.

@@ -11,6 +11,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A search as one text is malformed.
+    #[error("at character {position}: {reason}")]
+    Text {
+        /// Where, in characters from 1.
+        position: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// The query asks for more than is allowed at once.
     #[error("{0}")]
     TooLarge(String),

@@ -4,6 +4,7 @@
 //! is enough for what fits in memory; events in segments are found through their index.
 
 mod matcher;
+mod terms;
 
 use std::cmp::Ordering as Comparison;
 use std::collections::BinaryHeap;

@@ -6,12 +6,14 @@
 pub mod exec;
 pub mod fields;
 pub mod params;
+pub mod text;
 
 mod cursor;
 mod error;
 mod model;
+mod values;
 
 pub use cursor::Cursor;
 pub use error::Error;
 pub use exec::{Answer, Cancel, Found, run};
-pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start};
+pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start, Term, TermKind};

@@ -9,6 +9,8 @@ use crate::Cursor;
 pub struct Query {
     /// What must hold of an event.
     pub conditions: Vec<Condition>,
+    /// What must hold of its texts.
+    pub text: Vec<Term>,
     /// When it happened, in nanoseconds since 1970: from (inclusive) and to (exclusive).
     pub occurred: (Option<i64>, Option<i64>),
     /// When it was recorded, in milliseconds since 1970: from (inclusive) and to (exclusive).
@@ -28,6 +30,7 @@ impl Default for Query {
     fn default() -> Self {
         Self {
             conditions: Vec::new(),
+            text: Vec::new(),
             occurred: (None, None),
             recorded: (None, None),
             sequence: (None, None),
@@ -114,4 +117,24 @@ pub enum Match {
     StartsWith(String),
     /// It is there.
     Exists,
+}
+
+/// What must hold of the texts of an event: `message`, `error.message`, and every scalar of `changes` and `meta`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// It holds where no text has it.
+    pub is_negated: bool,
+    /// What a text must have.
+    pub kind: TermKind,
+}
+
+/// What one text must have. Words are folded, as [`trailbook_event::words`] gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TermKind {
+    /// This word.
+    Word(String),
+    /// A word that begins with this.
+    Prefix(String),
+    /// These words, next to each other: what is no word between them does not count.
+    Phrase(Vec<String>),
 }

@@ -5,15 +5,17 @@
 //! severity!=low                 is not        action=entity-*         starts     error.name=*    exists
 //! ```
 //!
-//! In a value `,` separates, `\` makes the next character plain. A star means something at a value's end only.
+//! Values are read as `values.rs` says. `q` is a search as one text, whose conditions and words hold beside the others.
 
 use trailbook_event::Timestamp;
-use trailbook_event::limits::{CONDITION_VALUES_MAX, CONDITIONS_MAX, PAGE_EVENTS_MAX};
+use trailbook_event::limits::{CONDITIONS_MAX, PAGE_EVENTS_MAX};
 
-use crate::{Condition, Cursor, Error, FieldRef, Match, Order, Query, Start, fields};
+use crate::values::{self, Input, Syntax};
+use crate::{Condition, Cursor, Error, Order, Query, Start, fields, text};
 
 /// Parameters that are not fields.
 pub const RESERVED: &[&str] = &[
+    "q",
     "from",
     "to",
     "recorded_from",
@@ -35,6 +37,11 @@ pub fn parse(pairs: &[(String, String)]) -> Result<Query, Error> {
             return Err(Error::parameter(name, "is given more than once; separate values by commas"));
         }
         match name.as_str() {
+            "q" => {
+                let parsed = text::parse(value)?;
+                query.conditions.extend(parsed.conditions);
+                query.text = parsed.terms;
+            }
             "from" => query.occurred.0 = Some(time(name, value)?.nanos()),
             "to" => query.occurred.1 = Some(time(name, value)?.nanos()),
             "recorded_from" => query.recorded.0 = Some(millis_up(time(name, value)?)),
@@ -48,8 +55,9 @@ pub fn parse(pairs: &[(String, String)]) -> Result<Query, Error> {
             _ => query.conditions.push(condition(name, value)?),
         }
     }
-    if query.conditions.len() > CONDITIONS_MAX {
-        return Err(Error::TooLarge(format!("{} conditions are more than {CONDITIONS_MAX}", query.conditions.len())));
+    let count = query.conditions.len() + query.text.len();
+    if count > CONDITIONS_MAX {
+        return Err(Error::TooLarge(format!("{count} conditions are more than {CONDITIONS_MAX}")));
     }
     if let Some(text) = cursor {
         query.page.start = Start::After(Cursor::decode(text, query.order)?);
@@ -108,50 +116,12 @@ fn condition(name: &str, value: &str) -> Result<Condition, Error> {
         let known = "is neither a field that can be filtered nor a parameter; /api/docs lists both";
         Error::parameter(field_name, known)
     })?;
-    let any_of = matches(field_name, value)?;
-    check_values(field_name, &field, &any_of)?;
-    Ok(Condition { field, is_negated, any_of })
-}
-
-/// Splits a value at its commas.
-fn matches(name: &str, value: &str) -> Result<Vec<Match>, Error> {
-    let mut texts = vec![(String::new(), false)];
-    let mut chars = value.chars().peekable();
-    while let Some(c) = chars.next() {
-        let Some((text, is_prefix)) = texts.last_mut() else { break };
-        match c {
-            ',' => texts.push((String::new(), false)),
-            '*' if matches!(chars.peek(), None | Some(',')) => *is_prefix = true,
-            '*' => return Err(Error::parameter(name, r"has a star inside a value; write \* for a plain star")),
-            '\\' => text.push(chars.next().ok_or_else(|| Error::parameter(name, "ends in a backslash"))?),
-            _ => text.push(c),
-        }
+    let any_of = values::list(&mut Input::new(value), Syntax::Parameter, &field)
+        .map_err(|fault| Error::parameter(field_name, fault.reason))?;
+    match values::too_many(field_name, any_of.len()) {
+        Some(reason) => Err(Error::TooLarge(reason)),
+        None => Ok(Condition { field, is_negated, any_of }),
     }
-    if texts.len() > CONDITION_VALUES_MAX {
-        return Err(Error::TooLarge(format!("{name} has {} values, more than {CONDITION_VALUES_MAX}", texts.len())));
-    }
-    let read = |(text, is_prefix): (String, bool)| match (text.is_empty(), is_prefix) {
-        (true, true) => Ok(Match::Exists),
-        (true, false) => Err(Error::parameter(name, "has an empty value; use * for \"is there\"")),
-        (false, true) => Ok(Match::StartsWith(text)),
-        (false, false) => Ok(Match::Is(text)),
-    };
-    texts.into_iter().map(read).collect()
-}
-
-/// Where a field has few values, others are mistakes.
-fn check_values(name: &str, field: &FieldRef, any_of: &[Match]) -> Result<(), Error> {
-    let FieldRef::Field(field) = field else { return Ok(()) };
-    let values = fields::values(*field);
-    for one in any_of {
-        if let Match::Is(text) = one
-            && !values.is_empty()
-            && !values.contains(&text.as_str())
-        {
-            return Err(Error::parameter(name, format!("must be one of {}, not {text:?}", values.join(", "))));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

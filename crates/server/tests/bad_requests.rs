@@ -44,6 +44,8 @@ fn parameters_of_a_search_are_named_when_wrong() {
             ("action=%zz", "action"),
             ("action=%e", "action"),
             ("offset=1", "offset"),
+            ("q=colour:red", "q"),
+            ("q=a&q=b", "q"),
         ] {
             assert_eq!(parameter(&server, query).await["parameter"], name, "{query}");
         }
@@ -68,6 +70,40 @@ fn a_search_has_32_conditions_of_100_values_at_most() {
         {
             assert_eq!(parameter(&server, &query).await["detail"], detail);
         }
+    });
+}
+
+#[test]
+fn a_search_text_that_is_wrong_says_where() {
+    run(async {
+        let server = Server::start().await;
+        for (query, detail) in [
+            ("q=gr%C3%BCn+colour:red", "q at character 6: \"colour\" is no field that can be filtered; text that has"),
+            ("q=outcome:failed,broken", "q at character 16: outcome must be one of initiated, succeeded, failed"),
+            ("q=%22two+words", "q at character 1: the phrase has a quote that is not closed"),
+            ("q=12345678901", "q at character 1: \"12345678901\" holds no word"),
+        ] {
+            let problem = parameter(&server, query).await;
+            assert_eq!(problem["parameter"], "q");
+            assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
+        }
+    });
+}
+
+#[test]
+fn a_search_text_has_4_096_bytes_and_32_parts_at_most() {
+    run(async {
+        let server = Server::start().await;
+        let text = |bytes: usize| format!("q=ab{}", "+".repeat(bytes - 2));
+        server.list(&text(4_096)).await;
+        let detail = "q at character 4097: the text has 4097 bytes, more than 4096";
+        assert_eq!(parameter(&server, &text(4_097)).await["detail"], detail);
+        let words = |n: usize| format!("q={}", vec!["word"; n].join("+"));
+        server.list(&words(32)).await;
+        let detail = "q at character 161: this is more than 32 conditions and words";
+        assert_eq!(parameter(&server, &words(33)).await["detail"], detail);
+        let problem = parameter(&server, &format!("action=a&{}", words(32))).await;
+        assert_eq!(problem["detail"], "33 conditions are more than 32");
     });
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::harness::{Server, ids, run};
-use crate::oracle::{Random, conditions, event, meets};
+use crate::harness::{Server, escaped, ids, run};
+use crate::oracle::{Random, conditions, event, meets, reads, terms, text};
 
 const SEEDS: [u64; 3] = [7, 1_234_567, 0xDEAD_BEEF];
 const EVENTS: usize = 400;
@@ -23,9 +23,14 @@ fn random_queries_find_what_a_naive_search_finds() {
             let known = ids(&sent);
             let mut found_some = 0;
             for _ in 0..QUERIES {
-                let conditions = conditions(&mut random);
+                let terms = terms(&mut random);
+                let mut conditions = conditions(&mut random);
+                if !terms.is_empty() && *random.one(&[true, false]) {
+                    conditions.clear();
+                }
                 let order = *random.one(&["newest", "oldest", "sequence"]);
-                let mut expected: Vec<usize> = (0..EVENTS).filter(|i| meets(&events[*i], &conditions)).collect();
+                let mut expected: Vec<usize> =
+                    (0..EVENTS).filter(|i| meets(&events[*i], &conditions) && reads(&events[*i], &terms)).collect();
                 let time = |i: usize| events[i]["occurred_at"].as_str().unwrap();
                 if order != "sequence" {
                     expected.sort_by_key(|i| (time(*i), *i));
@@ -34,7 +39,8 @@ fn random_queries_find_what_a_naive_search_finds() {
                     expected.reverse();
                 }
                 let parameters: Vec<_> = conditions.iter().map(|c| c.parameter()).collect();
-                let query = format!("order={order}&limit=1000&{}", parameters.join("&"));
+                let text = escaped(&text(&terms));
+                let query = format!("order={order}&limit=1000&q={text}&{}", parameters.join("&"));
                 let page = server.list(&query).await;
                 let expected: Vec<&str> = expected.iter().map(|i| known[*i].as_str()).collect();
                 assert_eq!(ids(&page), expected, "seed {seed}: {query}");

@@ -40,10 +40,16 @@ pub(crate) fn event(random: &mut Random) -> Value {
     event["occurred_at"] = format!("2026-01-0{}T00:00:00.{:03}Z", 1 + random.below(3), random.below(4)).into();
     event["severity"] = (*random.one(&SEVERITIES)).into();
     event["outcome"] = (*random.one(&OUTCOMES)).into();
-    for field in ["action_type", "query_type", "message"] {
+    for field in ["action_type", "query_type"] {
         if random.chance(50) {
             event[field] = (*random.one(&WORDS)).into();
         }
+    }
+    if random.chance(50) {
+        event["message"] = sentence(random).into();
+    }
+    if random.chance(30) {
+        event["changes"] = json!({"before": sentence(random), "after": [scalar(random), {"ab": sentence(random)}]});
     }
     if random.chance(60) {
         event["actor"] = json!({"type": random.one(&KINDS), "id": random.one(&WORDS)});
@@ -55,6 +61,9 @@ pub(crate) fn event(random: &mut Random) -> Value {
     }
     if random.chance(40) {
         event["error"] = json!({"name": random.one(&WORDS)});
+        if random.chance(50) {
+            event["error"]["message"] = sentence(random).into();
+        }
     }
     let party = |random: &mut Random| json!({"type": random.one(&KINDS), "id": random.one(&WORDS)});
     event["on_behalf_of"] = (0..random.below(3)).map(|_| party(random)).collect();
@@ -78,6 +87,10 @@ fn target(random: &mut Random) -> Value {
         target["name"] = (*random.one(&WORDS)).into();
     }
     target
+}
+
+fn sentence(random: &mut Random) -> String {
+    (0..1 + random.below(4)).map(|_| *random.one(&WORDS)).collect::<Vec<_>>().join(", ")
 }
 
 fn scalar(random: &mut Random) -> Value {
@@ -228,4 +241,62 @@ fn texts(event: &Value, field: &str) -> Vec<String> {
         }
         Some((parent, key)) => one(&event[parent][key]),
     }
+}
+
+/// One part of a search text: words next to each other, or the beginning of one.
+pub(crate) struct Term {
+    is_negated: bool,
+    is_prefix: bool,
+    words: Vec<String>,
+}
+
+const TERMS: [&str; 11] = ["ab", "AB", "abc", "a ab", "ab abc", "default jane", "日本", "user", "12", "true", "us"];
+
+/// Few terms, often none.
+pub(crate) fn terms(random: &mut Random) -> Vec<Term> {
+    let term = |random: &mut Random| {
+        let words = words(TERMS[random.below(TERMS.len())]);
+        Term { is_negated: random.chance(25), is_prefix: words.len() == 1 && random.chance(30), words }
+    };
+    (0..random.below(3)).map(|_| term(random)).collect()
+}
+
+/// The parts as one text.
+pub(crate) fn text(terms: &[Term]) -> String {
+    let part = |term: &Term| {
+        let minus = if term.is_negated { "-" } else { "" };
+        if term.is_prefix {
+            format!("{minus}{}*", term.words[0])
+        } else {
+            format!("{minus}\"{}\"", term.words.join(", "))
+        }
+    };
+    terms.iter().map(part).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the texts of an event have all that is asked for.
+pub(crate) fn reads(event: &Value, terms: &[Term]) -> bool {
+    let searched = [&event["message"], &event["error"]["message"], &event["changes"], &event["meta"]];
+    let texts: Vec<Vec<String>> = searched.into_iter().flat_map(scalars).map(|text| words(&text)).collect();
+    let has = |term: &Term, text: &Vec<String>| match term.is_prefix {
+        true => text.iter().any(|word| word.starts_with(&term.words[0])),
+        false => text.windows(term.words.len()).any(|window| window == term.words),
+    };
+    terms.iter().all(|term| texts.iter().any(|text| has(term, text)) != term.is_negated)
+}
+
+fn scalars(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(scalars).collect(),
+        Value::Object(members) => members.values().flat_map(scalars).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// The words of texts that have no long ones.
+fn words(text: &str) -> Vec<String> {
+    let runs = text.split(|c: char| !c.is_alphanumeric()).filter(|run| run.len() > 1);
+    runs.map(str::to_lowercase).collect()
 }

@@ -188,3 +188,54 @@ fn an_urls_path_is_a_field_of_its_own() {
         }
     });
 }
+
+#[test]
+fn texts_are_searched_by_words() {
+    run(async {
+        let server = with(&[
+            r#"{"source":"s","action":"a","message":"Disk FULL on node-7: größe 12"}"#,
+            r#"{"source":"s","action":"b","error":{"name":"IoError","message":"disk is full\nthe node stops"}}"#,
+            r#"{"source":"t","action":"c","changes":{"before":{"state":"full"},"after":{"state":["disk","node"]}}}"#,
+            r#"{"source":"t","action":"d","meta":{"disk":"\"quoted\" 4bf92f3577b34da6a3ce929d0e0e4736","n":12.5,"ok":true}}"#,
+            r#"{"source":"disk","action":"e","actor":{"type":"user","id":"disk"},"outcome":"failed"}"#,
+        ])
+        .await;
+        for (text, expected) in [
+            ("disk", "a b c"),
+            ("DISK", "a b c"),
+            ("-disk", "d e"),
+            ("disk full", "a b c"),
+            ("disk -full", ""),
+            (r#""disk full""#, "a"),
+            (r#""disk is full""#, "b"),
+            (r#""full the""#, "b"),
+            (r#""full disk""#, ""),
+            (r#""disk node""#, ""),
+            (r#"-"disk full""#, "b c d e"),
+            ("node-7", "a b c"),
+            ("full-on-node", "a"),
+            ("größe", "a"),
+            ("GRÖ*", "a"),
+            ("dis*", "a b c"),
+            ("quo* ok", ""),
+            ("12", "a d"),
+            ("true", "d"),
+            ("state", ""),
+            ("ioerror", ""),
+            ("nthe", ""),
+            ("quoted source:t", "d"),
+            ("disk -source:s", "c"),
+            ("source:disk", "e"),
+            ("outcome:failed", "e"),
+            ("", "a b c d e"),
+        ] {
+            let query = format!("q={}", escaped(text));
+            same(&found(&server, &query).await, expected, text);
+        }
+        same(&found(&server, "q=disk&source=t").await, "c", "a text and a parameter");
+        let page = server.list("q=disk&limit=2").await;
+        assert_eq!((page["total"].as_u64(), page["data"].as_array().unwrap().len()), (Some(3), 2));
+        let next = server.list(&format!("q=disk&limit=2&cursor={}", page["next"].as_str().unwrap())).await;
+        assert_eq!(next["data"][0]["action"], "a");
+    });
+}

@@ -7,6 +7,7 @@
 use trailbook_event::{Field, canonical};
 use trailbook_store::Row;
 
+use super::terms::Terms;
 use crate::{Condition, FieldRef, Match, Query};
 
 /// A query's conditions, ready to be compared.
@@ -15,6 +16,7 @@ pub(super) struct Matcher<'q> {
     conditions: Vec<Prepared>,
     /// Conditions that one and the same target must meet.
     targets: Vec<Prepared>,
+    terms: Terms,
 }
 
 struct Prepared {
@@ -38,7 +40,7 @@ impl<'q> Matcher<'q> {
     pub(super) fn new(query: &'q Query) -> Self {
         let prepared = query.conditions.iter().map(Prepared::new);
         let (targets, conditions) = prepared.partition(|p: &Prepared| !p.is_negated && p.is_of_target());
-        Self { query, conditions, targets }
+        Self { query, conditions, targets, terms: Terms::new(&query.text) }
     }
 
     pub(super) fn matches(&self, row: &Row<'_>) -> bool {
@@ -48,6 +50,7 @@ impl<'q> Matcher<'q> {
             && within(sequence, row.sequence)
             && self.conditions.iter().all(|condition| condition.holds(row))
             && self.one_target_meets(row)
+            && self.terms.hold(row)
     }
 
     fn one_target_meets(&self, row: &Row<'_>) -> bool {

@@ -4,7 +4,7 @@ use trailbook_event::limits::{CONDITION_VALUES_MAX, CONDITIONS_MAX, PAGE_EVENTS_
 use trailbook_event::{ContextKey, Field};
 
 use super::parse;
-use crate::{Condition, Error, FieldRef, Match, Order, Query};
+use crate::{Condition, Error, FieldRef, Match, Order, Query, Term, TermKind};
 
 fn pairs(text: &str) -> Vec<(String, String)> {
     let split = |pair: &str| pair.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned())).unwrap();
@@ -33,6 +33,23 @@ fn conditions_are_read_with_their_operators() {
     assert_eq!(hits(r"target.id=a\,b\*\\c"), [Match::Is(r"a,b*\c".into())]);
     assert_eq!(query("meta.env=prod").conditions[0].field, FieldRef::Meta(vec!["env".into()]));
     assert_eq!(query("ip=::1").conditions[0].field, FieldRef::Field(Field::Context(ContextKey::Ip)));
+}
+
+#[test]
+fn a_search_text_holds_beside_the_other_conditions() {
+    let found = query("source=shop&q=actor:jane disk&outcome=failed");
+    assert_eq!(
+        found.conditions,
+        [
+            Condition::is(Field::Source, "shop"),
+            Condition::is(Field::ActorId, "jane"),
+            Condition::is(Field::Outcome, "failed")
+        ]
+    );
+    assert_eq!(found.text, [Term { is_negated: false, kind: TermKind::Word("disk".into()) }]);
+    assert_eq!(query("q="), Query::default());
+    let wrong = parse(&pairs("q=disk colour:red"));
+    assert!(matches!(wrong, Err(Error::Text { position: 6, .. })), "{wrong:?}");
 }
 
 #[test]
@@ -84,4 +101,6 @@ fn limits_hold_at_n_and_fail_at_n_plus_one() {
     let conditions = |n: usize| (0..n).map(|i| format!("meta.k{i}=v")).collect::<Vec<_>>().join("&");
     assert!(parse(&pairs(&conditions(CONDITIONS_MAX))).is_ok());
     assert!(matches!(parse(&pairs(&conditions(CONDITIONS_MAX + 1))), Err(Error::TooLarge(_))));
+    assert!(parse(&pairs(&format!("{}&q=word", conditions(CONDITIONS_MAX - 1)))).is_ok());
+    assert!(matches!(parse(&pairs(&format!("{}&q=word", conditions(CONDITIONS_MAX)))), Err(Error::TooLarge(_))));
 }

@@ -188,6 +188,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<KeyHash>, Problem> {
 const FIELD: &str = "Any field by its name, such as `actor.id=…`, `outcome=failed,denied`, `severity!=low`, \
                      `action=entity-*`, `error.name=*`, `meta.env=prod`; all conditions hold at once";
 
+const TEXT: &str = "A search as one text, beside the other parameters: `actor:user:default/jane -severity:low \
+                    outcome:failed,denied \"exact words\" word pre*`, up to 4,096 bytes";
+
 /// Searches events.
 ///
 /// Every field of the model is a parameter, see the table of fields. Times are RFC 3339.
@@ -195,6 +198,7 @@ const FIELD: &str = "Any field by its name, such as `actor.id=…`, `outcome=fai
     get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(
         ("field" = Option<String>, Query, description = FIELD),
+        ("q" = Option<String>, Query, description = TEXT),
         ("from" = Option<String>, Query, description = "The earliest `occurred_at`"),
         ("to" = Option<String>, Query, description = "`occurred_at` is before this"),
         ("recorded_from" = Option<String>, Query, description = "The earliest `recorded_at`"),

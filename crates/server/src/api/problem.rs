@@ -193,6 +193,7 @@ impl From<trailbook_query::Error> for Problem {
         use trailbook_query::Error;
         match &error {
             Error::Parameter { name, reason } => Problem::parameter(name, reason),
+            Error::Text { .. } => Problem::parameter("q", &error.to_string()),
             Error::TooLarge(reason) => Problem::new(Kind::InvalidParameter, reason.clone()),
             Error::Cancelled => Problem::new(Kind::Busy, "the query took too long; narrow it"),
         }

@@ -92,6 +92,7 @@ impl From<trailbook_query::Error> for Refusal {
     fn from(error: trailbook_query::Error) -> Self {
         match error {
             trailbook_query::Error::Parameter { name, reason } => Refusal::new(Name::Input, format!("{name} {reason}")),
+            error @ trailbook_query::Error::Text { .. } => Refusal::new(Name::Input, error.to_string()),
             trailbook_query::Error::TooLarge(reason) => Refusal::new(Name::Input, reason),
             trailbook_query::Error::Cancelled => {
                 Refusal::new(Name::ServiceUnavailable, "The query took too long; narrow it")
