@@ -1,4 +1,5 @@
 //! `cargo xtask bench ingest`: how fast the real server takes events over HTTP, with its client on the same machine.
+//! `cargo xtask bench storage` is in its own module.
 //!
 //! Two workloads, each on a fresh data folder below the target folder, so on a real disk. The client is written with
 //! the standard library, sends bodies that were built before and runs as a release build, so that it costs little of
@@ -10,6 +11,7 @@ mod disk;
 mod generate;
 mod report;
 mod server;
+mod storage;
 
 use crate::repository;
 use anyhow::{Context, Result, bail};
@@ -51,10 +53,15 @@ struct Measured {
 
 /// Runs a benchmark by its name.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let Some((name, flags)) = arguments.split_first() else { bail!("`bench` needs a name: ingest") };
-    if name != "ingest" {
-        bail!("there is no benchmark `{name}`, only `ingest`");
+    let Some((name, flags)) = arguments.split_first() else { bail!("`bench` needs a name: ingest or storage") };
+    match name.as_str() {
+        "ingest" => run_ingest(flags),
+        "storage" => storage::run(flags),
+        other => bail!("there is no benchmark `{other}`, only `ingest` and `storage`"),
     }
+}
+
+fn run_ingest(flags: &[String]) -> Result<()> {
     let limits = parse_flags(flags)?;
     if cfg!(debug_assertions) {
         // An unoptimized client would cost several times as much of the processors that it shares with the server.

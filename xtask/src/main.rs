@@ -25,6 +25,9 @@ The project's chores. Usage: cargo xtask CHORE
   deny                   dependency rules: licences, sources, banned crates (deny.toml)
   bench ingest [--seconds N] [--events N]
                          how fast the real server takes events; writes bench/results.md
+  bench storage [--events N[,N...]] [--peer-events N] [--queries N] [--no-peers] [--keep DIR]
+                         size on disk and speed of queries, beside PostgreSQL and ClickHouse; writes
+                         bench/results-storage.md
   help                   this text";
 
 fn main() -> ExitCode {

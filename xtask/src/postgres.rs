@@ -34,8 +34,13 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Makes a cluster with the settings that tests need, and starts it.
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with more settings, as `-c NAME=VALUE` each.
+    pub(crate) fn start_with(more: &str) -> Result<Self> {
         let programs = server_programs().context("no PostgreSQL server programs: install `postgresql`")?;
         let folder = make_folder()?;
         let port = repository::free_port()?;
@@ -46,7 +51,8 @@ impl Cluster {
         repository::output(as_system_user(&programs.join("initdb"), &folder).args(initdb))
             .context("making a cluster")?;
         let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=on -c max_connections=200",
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=on \
+             -c max_connections=200 {more}",
             folder.display()
         );
         let start = ["-D", "data", "-l", "log", "-w", "-t", "60", "-o", &settings, "start"];

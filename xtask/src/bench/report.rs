@@ -18,7 +18,8 @@ pub(super) fn publish(measured: &[Measured], limits: Limits) -> Result<()> {
         }
     }
     let path = repository::root()?.join("bench/results.md");
-    let text = format!("{}\n{}\n{table}\n{NOTES}", HEAD, machine(limits));
+    let workload = format!("- each workload: {} s or {} events\n", limits.duration.as_secs(), limits.events_max);
+    let text = format!("{HEAD}\n{}{workload}\n{table}\n{NOTES}", machine());
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     std::fs::write(&path, text).context("writing bench/results.md")?;
     println!("written to bench/results.md");
@@ -57,7 +58,8 @@ fn table(measured: &[Measured]) -> String {
     markdown(&rows)
 }
 
-fn markdown(rows: &[Vec<String>]) -> String {
+/// A table; the first row is its head.
+pub(super) fn markdown(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column: usize| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
@@ -98,7 +100,7 @@ fn fsync_ratio(measured: &Measured) -> f64 {
 }
 
 /// What the figures were measured on, as a list.
-fn machine(limits: Limits) -> String {
+pub(super) fn machine() -> String {
     let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let values = |key: &str| -> Vec<&str> {
         let named = processors.lines().filter(|line| line.starts_with(key));
@@ -112,7 +114,6 @@ fn machine(limits: Limits) -> String {
         format!("- compiler: {}", said("rustc", &["--version"])),
         format!("- commit: {}", said("git", &["describe", "--always", "--dirty"])),
         format!("- date: {}", said("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
-        format!("- each workload: {} s or {} events", limits.duration.as_secs(), limits.events_max),
     ];
     lines.join("\n") + "\n"
 }
