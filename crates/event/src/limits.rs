@@ -54,6 +54,11 @@ pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
 /// Events that one page query may hold while it orders them (offset and limit together).
 pub const PAGE_REACH_MAX: u64 = 10_000_000;
 
+/// Distinct values that one facet counts.
+pub const FACET_VALUES_MAX: usize = 100_000;
+/// Steps of one histogram.
+pub const HISTOGRAM_STEPS_MAX: usize = 10_000;
+
 /// Connections at once; one more waits to be accepted.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Seconds that a TLS handshake may take; less than a stop waits.

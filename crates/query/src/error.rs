@@ -22,9 +22,29 @@ pub enum Error {
     /// The query asks for more than is allowed at once.
     #[error("{0}")]
     TooLarge(String),
+    /// A file that the query needs is missing or damaged.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// Which one.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that the query needs could not be read.
+    #[error("{0}")]
+    Failed(String),
     /// Nobody waits for the answer any more, or it took too long.
     #[error("the query was cancelled")]
     Cancelled,
+}
+
+impl From<trailbook_store::Error> for Error {
+    fn from(error: trailbook_store::Error) -> Self {
+        match error {
+            trailbook_store::Error::Damaged { what, reason } => Error::Damaged { what, reason },
+            other => Error::Failed(other.to_string()),
+        }
+    }
 }
 
 impl Error {

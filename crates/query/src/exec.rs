@@ -1,21 +1,40 @@
-//! The executor: a page in order, and an exact total, from what a snapshot holds.
+//! The executor: pages, exact totals, facets, histograms and scans over what a snapshot holds.
 //!
-//! Every event of the organization is looked at once, its fields compared where they stand in its canonical bytes. That
-//! is enough for what fits in memory; events in segments are found through their index.
+//! ```text
+//! conditions ─► select    row sets of each segment, from its index
+//!            ─► matching  counted, or taken one by one; rows that the index is not sure of are looked at
+//!            ─► walk      segments and frames merged in the order that was asked for
+//!            ─► rows      read, only those that are shown
+//! ```
+//!
+//! Frames, which are few, are looked at one by one. Whatever lies where, an answer is that of a naive scan.
 
+mod by_sequence;
+mod group;
 mod matcher;
+mod matching;
+mod place;
+mod select;
+mod tail;
 mod terms;
+mod walk;
 
-use std::cmp::Ordering as Comparison;
-use std::collections::BinaryHeap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::PAGE_REACH_MAX;
-use trailbook_store::{Frame, Row, Snapshot};
+use trailbook_store::segment::RowReader;
+use trailbook_store::{Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
 use matcher::Matcher;
+use matching::Matching;
+use place::Place;
+use tail::Tail;
+use walk::{At, Walk};
+
+pub use group::{Bucket, Facet, Steps, facet, histogram};
 
 /// What a query found.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +58,12 @@ pub struct Found {
     pub canonical: Vec<u8>,
 }
 
+impl Found {
+    fn of(row: &Row<'_>) -> Self {
+        Self { sequence: row.sequence, recorded_ms: row.recorded_ms, canonical: row.canonical.to_vec() }
+    }
+}
+
 /// Tells a running query that nobody waits for it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
@@ -49,132 +74,152 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn check(&self) -> Result<(), Error> {
+        if self.0.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 
-/// Frames between two looks at whether anybody still waits.
-const FRAMES_PER_CHECK: usize = 16;
+/// A query over what a snapshot holds.
+struct Search<'q> {
+    query: &'q Query,
+    matcher: &'q Matcher<'q>,
+    places: &'q [Place],
+    tail: &'q Tail<'q>,
+    cancel: &'q Cancel,
+}
 
-/// Answers a query. Takes the thread for as long as it runs; `cancel` stops it.
-pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer, Error> {
+/// Prepares a query, and lets it be answered while what it needs is there.
+fn search<T>(
+    snapshot: &Snapshot,
+    query: &Query,
+    cancel: &Cancel,
+    answer: impl FnOnce(&Search<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let matcher = Matcher::new(query);
-    let mut page = PageOf::new(query)?;
-    let mut total = 0;
-    for (i, frame) in snapshot.frames().enumerate() {
-        if i % FRAMES_PER_CHECK == 0 && cancel.is_cancelled() {
-            return Err(Error::Cancelled);
+    let places = Place::all(snapshot, query);
+    let tail = Tail::new(snapshot, &matcher, cancel)?;
+    answer(&Search { query, matcher: &matcher, places: &places, tail: &tail, cancel })
+}
+
+/// Answers a query: a page, and a total if it is wanted. Takes the thread for as long as it runs; `cancel` stops it.
+pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer, Error> {
+    search(snapshot, query, cancel, |search| {
+        let total = if query.wants_total { Some(search.count()?) } else { None };
+        // A count that is nothing spares the page.
+        if total == Some(0) {
+            return Ok(Answer { events: Vec::new(), total, next: None });
         }
-        for (place, row) in (0u32..).zip(frame.rows()) {
-            if matcher.matches(&row) {
-                total += 1;
-                page.offer(&row, frame, place);
+        let (events, next) = search.page()?;
+        Ok(Answer { events, total, next })
+    })
+}
+
+/// Gives every event that matches, in the query's order and without its page, until `each` says no. Memory does not grow
+/// with what is found.
+pub fn scan(
+    snapshot: &Snapshot,
+    query: &Query,
+    cancel: &Cancel,
+    mut each: impl FnMut(&Row<'_>) -> bool,
+) -> Result<(), Error> {
+    search(snapshot, query, cancel, |search| match query.order {
+        Order::Sequence => search.scan_by_sequence(&mut each),
+        Order::Newest | Order::Oldest => {
+            let mut reader = Reader::new(search.places, true);
+            for at in Walk::new(search, query.order, None)? {
+                if !reader.read(&at?, &mut each)? {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+impl<'q> Search<'q> {
+    fn matching(&self, place: &'q Place) -> Result<Matching<'q>, Error> {
+        Matching::new(place, self.matcher, self.cancel)
+    }
+
+    fn count(&self) -> Result<u64, Error> {
+        let mut total = self.tail.len() as u64;
+        for place in self.places {
+            self.cancel.check()?;
+            total += self.matching(place)?.count()?;
+        }
+        Ok(total)
+    }
+
+    fn page(&self) -> Result<(Vec<Found>, Option<Cursor>), Error> {
+        let page = &self.query.page;
+        let (offset, after) = match &page.start {
+            Start::Offset(offset) => (*offset, None),
+            Start::After(cursor) => (0, Some(cursor)),
+        };
+        let limit = usize::try_from(page.limit.min(PAGE_REACH_MAX)).unwrap_or(usize::MAX);
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut ats = match self.query.order {
+            Order::Sequence => {
+                let keep = offset.saturating_add(limit).saturating_add(1);
+                let ats = self.first_by_sequence(after.map(|cursor| cursor.sequence), keep)?;
+                ats.into_iter().skip(offset).collect::<Vec<_>>()
+            }
+            order => {
+                let walk = Walk::new(self, order, after)?;
+                walk.skip(offset).take(limit.saturating_add(1)).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        let has_more = ats.len() > limit;
+        ats.truncate(limit);
+        let mut reader = Reader::new(self.places, false);
+        let mut events = Vec::with_capacity(ats.len());
+        let mut last = None;
+        for at in &ats {
+            self.cancel.check()?;
+            reader.read(at, &mut |row| {
+                last = Some((row.occurred_ns, row.sequence));
+                events.push(Found::of(row));
+                true
+            })?;
+        }
+        let order = self.query.order;
+        let next = last.filter(|_| has_more);
+        Ok((events, next.map(|(occurred_ns, sequence)| Cursor { order, occurred_ns, sequence })))
+    }
+}
+
+/// Reads rows wherever they are.
+struct Reader<'q> {
+    places: &'q [Place],
+    readers: HashMap<usize, RowReader<'q>>,
+    is_scan: bool,
+}
+
+impl<'q> Reader<'q> {
+    fn new(places: &'q [Place], is_scan: bool) -> Self {
+        Self { places, readers: HashMap::new(), is_scan }
+    }
+
+    /// Gives one row to `each`.
+    fn read(&mut self, at: &At<'q>, each: &mut impl FnMut(&Row<'_>) -> bool) -> Result<bool, Error> {
+        match at {
+            At::Tail(row) => Ok(each(row)),
+            At::Segment { place, row } => {
+                let reader = match self.readers.entry(*place) {
+                    std::collections::hash_map::Entry::Occupied(reader) => reader.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(empty) => {
+                        let Some(place) = self.places.get(*place) else { return Ok(true) };
+                        let segment = place.segment()?;
+                        empty.insert(if self.is_scan { RowReader::scan(segment) } else { RowReader::new(segment) })
+                    }
+                };
+                Ok(each(&reader.row(*row)?.0))
             }
         }
     }
-    let (rows, next) = page.finish();
-    let found = |row: Row<'_>| Found {
-        sequence: row.sequence,
-        recorded_ms: row.recorded_ms,
-        canonical: row.canonical.to_vec(),
-    };
-    Ok(Answer { events: rows.into_iter().map(found).collect(), total: query.wants_total.then_some(total), next })
-}
 
-/// The first rows of an order, gathered from rows in any order.
-struct PageOf<'a> {
-    order: Order,
-    after: Option<Rank>,
-    /// Rows to keep: those that the offset skips, the page, and one more to know whether there is a next.
-    keep: usize,
-    offset: usize,
-    limit: usize,
-    kept: BinaryHeap<Ranked<'a>>,
-}
-
-/// The place of a row in the order: the least comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(i64, u64);
-
-/// A row, in the few bytes that an offset of millions allows for.
-struct Ranked<'a> {
-    rank: Rank,
-    frame: &'a Frame,
-    place: u32,
-}
-
-impl PartialEq for Ranked<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl Eq for Ranked<'_> {}
-
-impl PartialOrd for Ranked<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Comparison> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ranked<'_> {
-    fn cmp(&self, other: &Self) -> Comparison {
-        self.rank.cmp(&other.rank)
-    }
-}
-
-/// The complement of a number turns its order round, at the ends of its range too.
-fn rank(order: Order, occurred_ns: i64, sequence: u64) -> Rank {
-    match order {
-        Order::Newest => Rank(!occurred_ns, !sequence),
-        Order::Oldest => Rank(occurred_ns, sequence),
-        Order::Sequence => Rank(0, sequence),
-    }
-}
-
-impl<'a> PageOf<'a> {
-    fn new(query: &Query) -> Result<Self, Error> {
-        let (offset, after) = match &query.page.start {
-            Start::Offset(offset) => (*offset, None),
-            Start::After(cursor) => (0, Some(rank(query.order, cursor.occurred_ns, cursor.sequence))),
-        };
-        let reach = offset.saturating_add(query.page.limit);
-        // Beyond what memory can hold there is nothing, so an offset needs no limit of its own.
-        let keep = usize::try_from(reach.min(PAGE_REACH_MAX)).unwrap_or(usize::MAX).saturating_add(1);
-        Ok(Self {
-            order: query.order,
-            after,
-            keep,
-            offset: usize::try_from(offset).unwrap_or(usize::MAX),
-            limit: usize::try_from(query.page.limit).unwrap_or(usize::MAX),
-            kept: BinaryHeap::new(),
-        })
-    }
-
-    fn offer(&mut self, row: &Row<'_>, frame: &'a Frame, place: u32) {
-        let rank = rank(self.order, row.occurred_ns, row.sequence);
-        if self.after.is_some_and(|after| rank <= after) {
-            return;
-        }
-        if self.kept.len() < self.keep {
-            self.kept.push(Ranked { rank, frame, place });
-        } else if let Some(mut last) = self.kept.peek_mut()
-            && rank < last.rank
-        {
-            *last = Ranked { rank, frame, place };
-        }
-    }
-
-    fn finish(self) -> (Vec<Row<'a>>, Option<Cursor>) {
-        let order = self.order;
-        let sorted = self.kept.into_sorted_vec();
-        let mut rows =
-            sorted.into_iter().skip(self.offset).filter_map(|ranked| ranked.frame.row(ranked.place as usize));
-        let page: Vec<Row<'a>> = rows.by_ref().take(self.limit).collect();
-        let has_more = rows.next().is_some();
-        let cursor = |row: &Row<'_>| Cursor { order, occurred_ns: row.occurred_ns, sequence: row.sequence };
-        let next = page.last().filter(|_| has_more).map(cursor);
-        (page, next)
+    /// Lets go of a place that was read to its end.
+    fn close(&mut self, place: usize) {
+        self.readers.remove(&place);
     }
 }

@@ -15,5 +15,5 @@ mod values;
 
 pub use cursor::Cursor;
 pub use error::Error;
-pub use exec::{Answer, Cancel, Found, run};
+pub use exec::{Answer, Bucket, Cancel, Facet, Found, Steps, facet, histogram, run, scan};
 pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start, Term, TermKind};

@@ -38,14 +38,14 @@ use pack::Reader;
 use page::{Section, Sections};
 use shape::Shape;
 
-pub use column::Column;
+pub use column::{Column, GROUP as COLUMN_GROUP};
 pub use column_name::ColumnName;
 pub use dictionary::Dictionary;
 pub use locator::Locator;
 pub use postings::Postings;
 pub use locator::hash;
 pub use part::Part;
-pub use read::RowReader;
+pub use read::{GroupReader as ColumnReader, RowReader};
 pub use rowset::{Bits, Cursor, RowSet};
 
 /// Begins a file of rows.

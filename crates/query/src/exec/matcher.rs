@@ -19,18 +19,36 @@ pub(super) struct Matcher<'q> {
     terms: Terms,
 }
 
-struct Prepared {
-    place: Place,
-    is_negated: bool,
-    any_of: Vec<Bytes>,
+/// A condition in the form of canonical bytes.
+pub(super) struct Prepared {
+    pub(super) site: Site,
+    pub(super) is_negated: bool,
+    pub(super) any_of: Vec<Bytes>,
 }
 
-enum Place {
+/// Where the values of a condition are.
+pub(super) enum Site {
     Field(Field),
     Meta(Vec<Vec<u8>>),
 }
 
-enum Bytes {
+impl Site {
+    pub(super) fn of(field: &FieldRef) -> Self {
+        match field {
+            FieldRef::Field(field) => Site::Field(*field),
+            FieldRef::Meta(path) => Site::Meta(path.iter().map(|key| escaped(key)).collect()),
+        }
+    }
+}
+
+fn escaped(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    canonical::write_escaped(text, &mut out);
+    out
+}
+
+/// What one value is compared with.
+pub(super) enum Bytes {
     Are(Vec<u8>),
     Begin(Vec<u8>),
     Any,
@@ -41,6 +59,25 @@ impl<'q> Matcher<'q> {
         let prepared = query.conditions.iter().map(Prepared::new);
         let (targets, conditions) = prepared.partition(|p: &Prepared| !p.is_negated && p.is_of_target());
         Self { query, conditions, targets, terms: Terms::new(&query.text) }
+    }
+
+    pub(super) fn query(&self) -> &'q Query {
+        self.query
+    }
+
+    /// Conditions, but for those on targets.
+    pub(super) fn conditions(&self) -> &[Prepared] {
+        &self.conditions
+    }
+
+    /// Conditions that one and the same target must meet.
+    pub(super) fn targets(&self) -> &[Prepared] {
+        &self.targets
+    }
+
+    /// Whether nothing but times and sequences is asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.conditions.is_empty() && self.targets.is_empty() && self.query.text.is_empty()
     }
 
     pub(super) fn matches(&self, row: &Row<'_>) -> bool {
@@ -56,7 +93,7 @@ impl<'q> Matcher<'q> {
     fn one_target_meets(&self, row: &Row<'_>) -> bool {
         let Some((first, others)) = self.targets.split_first() else { return true };
         let met_by = |item: u8| others.iter().all(|condition| condition.is_met(row, Some(item)));
-        let Place::Field(field) = first.place else { return false };
+        let Site::Field(field) = first.site else { return false };
         row.values(field).any(|(item, value)| first.accepts(value) && met_by(item))
     }
 }
@@ -67,25 +104,17 @@ fn within<T: PartialOrd + Copy>((from, to): &(Option<T>, Option<T>), value: T) -
 
 impl Prepared {
     fn new(condition: &Condition) -> Self {
-        let escaped = |text: &str| {
-            let mut out = Vec::with_capacity(text.len());
-            canonical::write_escaped(text, &mut out);
-            out
-        };
-        let place = match &condition.field {
-            FieldRef::Field(field) => Place::Field(*field),
-            FieldRef::Meta(path) => Place::Meta(path.iter().map(|key| escaped(key)).collect()),
-        };
+        let site = Site::of(&condition.field);
         let prepare = |one: &Match| match one {
             Match::Is(text) => Bytes::Are(escaped(text)),
             Match::StartsWith(text) => Bytes::Begin(escaped(text)),
             Match::Exists => Bytes::Any,
         };
-        Self { place, is_negated: condition.is_negated, any_of: condition.any_of.iter().map(prepare).collect() }
+        Self { site, is_negated: condition.is_negated, any_of: condition.any_of.iter().map(prepare).collect() }
     }
 
     fn is_of_target(&self) -> bool {
-        matches!(self.place, Place::Field(Field::TargetId | Field::TargetName | Field::TargetType))
+        matches!(self.site, Site::Field(Field::TargetId | Field::TargetName | Field::TargetType))
     }
 
     fn holds(&self, row: &Row<'_>) -> bool {
@@ -94,11 +123,11 @@ impl Prepared {
 
     /// Whether any value of the field is accepted; of one item only, if one is given.
     fn is_met(&self, row: &Row<'_>, of: Option<u8>) -> bool {
-        match &self.place {
-            Place::Field(field) => {
+        match &self.site {
+            Site::Field(field) => {
                 row.values(*field).any(|(item, value)| of.is_none_or(|of| of == item) && self.accepts(value))
             }
-            Place::Meta(path) => row
+            Site::Meta(path) => row
                 .values(Field::Meta)
                 .filter_map(|(_, meta)| canonical::scalar_at(meta, path))
                 .any(|value| self.accepts(value)),

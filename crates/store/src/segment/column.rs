@@ -19,7 +19,7 @@ use super::page::Section;
 use crate::Error;
 
 /// Rows of a group.
-pub(crate) const GROUP: usize = 128;
+pub const GROUP: usize = 128;
 const COUNT_BYTES: u64 = 8;
 const GROUP_BYTES: u64 = 16;
 /// By their code.

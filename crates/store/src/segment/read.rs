@@ -218,18 +218,20 @@ impl<'s> KeyReader<'s> {
 }
 
 /// Reads values of a column, a group at once.
-pub(crate) struct GroupReader<'s> {
+pub struct GroupReader<'s> {
     column: &'s Column,
     group: Vec<i64>,
     number: Option<u64>,
 }
 
 impl<'s> GroupReader<'s> {
-    pub(crate) fn new(column: &'s Column) -> Self {
+    /// Nothing is read yet.
+    pub fn new(column: &'s Column) -> Self {
         Self { column, group: Vec::new(), number: None }
     }
 
-    pub(crate) fn get(&mut self, row: u32) -> Result<i64, Error> {
+    /// The value of a row.
+    pub fn get(&mut self, row: u32) -> Result<i64, Error> {
         let number = u64::from(row) / GROUP as u64;
         if self.number != Some(number) {
             self.number = None;
