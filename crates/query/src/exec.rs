@@ -114,8 +114,8 @@ pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer
     })
 }
 
-/// Gives every event that matches, in the query's order and without its page, until `each` says no. Memory does not grow
-/// with what is found.
+/// Gives every event that matches, in the query's order and without its page, until `each` says no. Memory does not
+/// grow with what is found.
 pub fn scan(
     snapshot: &Snapshot,
     query: &Query,

@@ -1,7 +1,8 @@
 //! A segment: rows and their index, immutable, each a file or in memory.
 //!
-//! Rows are sorted by log, newest first, and lie in blocks of 64; the index says for every value of every field which rows
-//! have it. Rows are primary: the index can be made again from them. `docs/format.md` gives both files as a grammar.
+//! Rows are sorted by log, newest first, and lie in blocks of 64; the index says for every value of every field which
+//! rows have it. Rows are primary: the index can be made again from them. `docs/format.md` gives both files as a
+//! grammar.
 //!
 //! ```text
 //! frames ─► chunk    a small segment in memory, built once an event: values and words become row sets here
@@ -23,6 +24,8 @@ pub(crate) mod part;
 pub(crate) mod postings;
 pub(crate) mod read;
 pub(crate) mod rowset;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod shape;
 pub(crate) mod writer;
 
@@ -42,9 +45,9 @@ pub use column::{Column, GROUP as COLUMN_GROUP};
 pub use column_name::ColumnName;
 pub use dictionary::Dictionary;
 pub use locator::Locator;
-pub use postings::Postings;
 pub use locator::hash;
 pub use part::Part;
+pub use postings::Postings;
 pub use read::{GroupReader as ColumnReader, RowReader};
 pub use rowset::{Bits, Cursor, RowSet};
 
@@ -79,6 +82,8 @@ pub(crate) mod rows_section {
     pub(crate) const META_SHAPES: u16 = 9;
     /// The dictionary of a column; the key is its number.
     pub(crate) const DICTIONARY: u16 = 10;
+    /// The zstd dictionary of the blocks.
+    pub(crate) const TRAINED: u16 = 11;
 }
 
 /// The sections of an index.
@@ -110,6 +115,7 @@ pub struct Segment {
     rows: u32,
     parts: Vec<Part>,
     is_compressed: bool,
+    trained: Option<block::Trained>,
     layout: Layout,
     columns: Vec<ColumnName>,
     by_name: HashMap<ColumnName, u32>,
@@ -151,9 +157,7 @@ impl Segment {
         let parts = part::read(&whole(rows_section::PARTS)?).map_err(&damaged)?;
         let rows = parts.last().map_or(0, |part| part.rows.end);
         let (columns, storage) = read_columns(&whole(rows_section::COLUMNS)?).map_err(&damaged)?;
-        let shapes = |kind: u16, is_meta| {
-            read_shapes(&whole(kind)?, &columns, is_meta).map_err(&damaged)
-        };
+        let shapes = |kind: u16, is_meta| read_shapes(&whole(kind)?, &columns, is_meta).map_err(&damaged);
         let by_name: HashMap<_, _> = columns.iter().cloned().zip(0u32..).collect();
         let layout = Layout {
             events: shapes(rows_section::SHAPES, false)?,
@@ -168,9 +172,11 @@ impl Segment {
         };
         let dictionaries = (0..columns.len()).map(dictionary).collect::<Result<Vec<_>, _>>()?;
         let column = |kind: u16| needed(kind).and_then(Column::open);
+        let trained = rows_file.section(rows_section::TRAINED, 0).map(|section| read_whole(&section)).transpose()?;
         let segment = Self {
             id,
             rows,
+            trained: trained.as_deref().map(block::Trained::new),
             parts,
             is_compressed,
             loaded: columns.iter().map(|_| OnceLock::new()).collect(),
@@ -329,6 +335,7 @@ impl Segment {
         let rows = self.rows_file.sections().map(|(kind, key, bytes)| match kind {
             rows_section::BLOCKS => ("rows: blocks".to_owned(), bytes),
             rows_section::DICTIONARY => (format!("rows: dictionary of {}", named(key)), bytes),
+            rows_section::TRAINED => ("rows: zstd dictionaries".to_owned(), bytes),
             rows_section::OCCURRED | rows_section::SEQUENCE | rows_section::RECORDED => {
                 ("rows: times and sequences".to_owned(), bytes)
             }

@@ -123,21 +123,22 @@ impl<'q> Search<'q> {
         };
         let wanted = if matching.is_all() { None } else { Some(matching.bits()?) };
         let mut lists = lists.lists();
-        values.for_each(0..values.len(), |_, value| {
-            let Some(list) = lists.next()? else { return Ok(()) };
-            let mut events = 0;
-            match wanted {
-                None if rows.len() == segment.rows() as usize => events = list.len(),
-                None => events = list.count_in(rows.clone())?,
-                Some(bits) => list.for_each_in(rows.clone(), &mut |row| {
-                    events += u32::from(bits.contains(row));
-                    true
-                })?,
-            }
-            let shown = shown(site, value);
-            add(counts, shown, u64::from(events)).map_err(|error| refused(&error))
-        })
-        .map_err(|error| back(error))
+        values
+            .for_each(0..values.len(), |_, value| {
+                let Some(list) = lists.next()? else { return Ok(()) };
+                let mut events = 0;
+                match wanted {
+                    None if rows.len() == segment.rows() as usize => events = list.len(),
+                    None => events = list.count_in(rows.clone())?,
+                    Some(bits) => list.for_each_in(rows.clone(), &mut |row| {
+                        events += u32::from(bits.contains(row));
+                        true
+                    })?,
+                }
+                let shown = shown(site, value);
+                add(counts, shown, u64::from(events)).map_err(|error| refused(&error))
+            })
+            .map_err(back)
     }
 
     /// Counts the values of a place by reading its rows, where the index does not list them.

@@ -181,7 +181,11 @@ fn join(bits: &mut Bits, set: &Set) -> Result<(), Error> {
         (Some(other), _) | (None, Rows::Bits(other)) => other,
         (None, Rows::Listed(_)) => return Ok(()),
     };
-    if set.is_negated { bits.and_not(other) } else { bits.and(other) }
+    if set.is_negated {
+        bits.and_not(other)
+    } else {
+        bits.and(other)
+    }
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! From a query's conditions to row sets of one segment.
 //!
-//! For each condition the index knows rows that meet it for *certain*, and rows that *may*: those whose values it does not
-//! list. The latter are looked at, each by itself.
+//! For each condition the index knows rows that meet it for *certain*, and rows that *may*: those whose values it does
+//! not list. The latter are looked at, each by itself.
 
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use trailbook_event::words::{Buffer, words_of_scalar};
 use trailbook_event::{ContextKey, Field};
 use trailbook_store::Segment;
 use trailbook_store::segment::{Bits, Column, ColumnName, Dictionary, Postings, RowSet, Values, hash};
@@ -219,9 +220,25 @@ fn add_column(segment: &Segment, column: Option<u32>, one: &Bytes, known: &mut K
             locator.candidates(hash(value), &mut rows)?;
             known.maybe.push(RowSet::from_rows(rows));
         }
-        (Values::Located(_) | Values::Unlisted, _) => known.maybe.push(segment.present(column)?),
+        (Values::Unlisted, Bytes::Are(value)) => known.maybe.push(with_words_of(segment, column, value)?),
+        (Values::Located(_) | Values::Unlisted, Bytes::Begin(_)) => known.maybe.push(segment.present(column)?),
     }
     Ok(())
+}
+
+/// The rows of a column that has long texts which have every word of a value.
+fn with_words_of(segment: &Segment, column: u32, value: &[u8]) -> Result<RowSet, Error> {
+    let mut sets = vec![segment.present(column)?];
+    let is_text = matches!(segment.columns().get(column as usize), Some(ColumnName::Meta(_)));
+    if let Some((words, lists)) = segment.words()?.filter(|_| is_text) {
+        let mut all = Vec::new();
+        words_of_scalar(value, &mut Buffer::default(), &mut |word| all.push(word.to_owned()));
+        for word in all {
+            let Some(ordinal) = words.find(word.as_bytes())? else { return Ok(RowSet::empty()) };
+            sets.push(lists.get(ordinal)?);
+        }
+    }
+    common(sets)
 }
 
 /// Of so many lists in sequence one in this many may be wanted before all are read in turn.

@@ -66,7 +66,8 @@ struct Times<'q> {
 impl<'s, 'q> Walk<'s, 'q> {
     /// From the event after a cursor on, or from the first.
     pub(super) fn new(search: &'s Search<'q>, order: Order, after: Option<&'s Cursor>) -> Result<Self, Error> {
-        let mut waiting: Vec<_> = (0..).zip(search.places).map(|(number, place)| (best(order, place), number)).collect();
+        let mut waiting: Vec<_> =
+            (0..).zip(search.places).map(|(number, place)| (best(order, place), number)).collect();
         waiting.sort_unstable_by(|a, b| b.cmp(a));
         let mut walk = Self { search, order, after, waiting, sources: Vec::new(), heap: BinaryHeap::new() };
         let first = after.map(|cursor| rank(order, cursor.occurred_ns, cursor.sequence));
@@ -117,7 +118,8 @@ impl<'s, 'q> Walk<'s, 'q> {
         let segment = place.segment()?;
         // Rows before `from` are newer than the cursor's event, those from `to` on older.
         let newer = cursor.occurred_ns.checked_add(1);
-        let from = newer.map_or(Ok(rows.start), |bound| segment.occurred().partition_point_desc(rows.clone(), bound))?;
+        let from =
+            newer.map_or(Ok(rows.start), |bound| segment.occurred().partition_point_desc(rows.clone(), bound))?;
         let to = segment.occurred().partition_point_desc(rows.clone(), cursor.occurred_ns)?;
         let mut sequences = ColumnReader::new(segment.sequence());
         let (mut low, mut high) = (from, to);

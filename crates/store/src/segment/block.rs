@@ -1,20 +1,23 @@
 //! A row block: the shapes and values of up to 64 events, column by column.
 //!
 //! ```text
-//! BLOCK   := rows:u8   raw_bytes:varint   text_bytes:varint   RAW   zstd( TEXT )
-//! TEXT    := (event shape + 1 : varint){rows}   (meta shape + 1 : varint){rows}   STREAM{columns with values, ascending}
+//! BLOCK   := rows:u8   raw_bytes:varint   text_bytes:varint   RAW
+//!            zstd( TEXT )                                      with the segment's dictionary, if it has one
+//! TEXT    := (event shape + 1 : varint){rows}   (meta shape + 1 : varint){rows}
+//!            STREAM{columns with values, ascending}
 //! STREAM  := ordinals of at most 12 bits: varint{values}
 //!          | inline values: code:varint{values}  then what the codes ask for, one value after the other
 //! RAW     := salt:[u8;16]{rows}   then, for the columns of STREAM in their order:
 //!            ordinals of more bits, bit-packed | what codes 0 to 2 ask for
 //! code    := 0  a UUID: 16 bytes in RAW
 //!          | 1  32 lower-case hex digits: 16 bytes in RAW
-//!          | 2  a UUID of version 7: in TEXT the milliseconds since the one before in this stream, zigzag; 10 bytes in RAW
+//!          | 2  a UUID of version 7: in TEXT the milliseconds since the one before in this stream, zigzag;
+//!               10 bytes in RAW
 //!          | n  n - 3 bytes in TEXT
 //! ```
 //!
-//! How many values a column has follows from the shapes. RAW holds what does not compress. A block is read as a whole: what
-//! it costs to read 64 rows is what it costs to read one.
+//! How many values a column has follows from the shapes. RAW holds what does not compress. A block is read as a whole:
+//! what it costs to read 64 rows is what it costs to read one.
 
 use trailbook_event::Uuid;
 use trailbook_event::seal::SALT_BYTES;
@@ -47,6 +50,30 @@ pub(crate) enum Storage {
     Inline,
 }
 
+/// How the texts of blocks are compressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// Not at all, in memory.
+    None,
+    /// With zstd and a trained dictionary, which may be empty.
+    Zstd(Vec<u8>),
+}
+
+/// A trained dictionary, ready to be used.
+pub(crate) struct Trained(zstd::dict::DecoderDictionary<'static>);
+
+impl Trained {
+    pub(crate) fn new(dictionary: &[u8]) -> Self {
+        Self(zstd::dict::DecoderDictionary::copy(dictionary))
+    }
+}
+
+impl std::fmt::Debug for Trained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trained")
+    }
+}
+
 /// What a reader of blocks must know of their segment.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -64,24 +91,14 @@ impl Layout {
     pub(crate) fn columns_of(&self, event: Option<u32>, meta: Option<u32>) -> impl Iterator<Item = u32> {
         let event = event.and_then(|event| self.events.get(event as usize));
         let meta = meta.and_then(|meta| self.metas.get(meta as usize));
-        let opaque = if event.is_none() { self.opaque_event } else { None };
-        let pieces = event.map(Shape::pieces).unwrap_or_default();
-        let of_meta = meta.map(Shape::pieces).unwrap_or_default();
-        let opaque_meta = self.opaque_meta.filter(|_| meta.is_none());
-        let inner = pieces.iter().flat_map(move |piece| {
-            let (value, is_meta) = match piece {
-                super::shape::Piece::Value { column, .. } => (Some(*column), false),
-                super::shape::Piece::Meta => (opaque_meta, true),
-                _ => (None, false),
-            };
-            let nested = if is_meta { of_meta } else { &[] };
-            let nested = nested.iter().filter_map(|piece| match piece {
-                super::shape::Piece::Value { column, .. } => Some(*column),
-                _ => None,
-            });
-            value.into_iter().chain(nested)
-        });
-        opaque.into_iter().chain(inner)
+        let (before, has_meta, after) =
+            event.map_or((self.opaque_event.as_slice(), false, [].as_slice()), Shape::around_meta);
+        let of_meta = match meta {
+            Some(meta) if has_meta => meta.around_meta().0,
+            None if has_meta => self.opaque_meta.as_slice(),
+            _ => &[],
+        };
+        before.iter().chain(of_meta).chain(after).copied()
     }
 }
 
@@ -125,9 +142,12 @@ pub(crate) struct BlockWriter {
 }
 
 impl BlockWriter {
-    /// For rows with values of these columns. In memory nothing is compressed.
-    pub(crate) fn new(storage: Vec<Storage>, is_compressed: bool) -> std::io::Result<Self> {
-        let compressor = if is_compressed { Some(zstd::bulk::Compressor::new(ZSTD_LEVEL)?) } else { None };
+    /// For rows with values of these columns.
+    pub(crate) fn new(storage: Vec<Storage>, compression: &Compression) -> std::io::Result<Self> {
+        let compressor = match compression {
+            Compression::None => None,
+            Compression::Zstd(dictionary) => Some(zstd::bulk::Compressor::with_dictionary(ZSTD_LEVEL, dictionary)?),
+        };
         Ok(Self {
             streams: storage.iter().map(|_| Stream::default()).collect(),
             storage,
@@ -259,7 +279,7 @@ fn special(value: &[u8]) -> Option<(u64, [u8; 16])> {
 
 /// A block that was read. Kept and filled again: its buffers grow once.
 #[derive(Default)]
-pub(crate) struct Block {
+pub(crate) struct Block<'d> {
     events: Vec<u32>,
     metas: Vec<u32>,
     salts: Vec<u8>,
@@ -269,13 +289,19 @@ pub(crate) struct Block {
     text: Vec<u8>,
     codes: Vec<u64>,
     numbers: Vec<u64>,
-    decompressor: Option<zstd::bulk::Decompressor<'static>>,
+    trained: Option<&'d Trained>,
+    decompressor: Option<zstd::bulk::Decompressor<'d>>,
     /// The next value of each column, for the row that is next.
     cursors: Vec<u32>,
     next_row: usize,
 }
 
-impl Block {
+impl<'d> Block<'d> {
+    /// For blocks that were compressed with this dictionary.
+    pub(crate) fn new(trained: Option<&'d Trained>) -> Self {
+        Self { trained, ..Self::default() }
+    }
+
     /// Reads a block of a segment with this layout. The error says what is wrong with the bytes.
     pub(crate) fn read(&mut self, bytes: &[u8], layout: &Layout, is_compressed: bool) -> Result<(), String> {
         let mut reader = Reader::new(bytes);
@@ -301,7 +327,13 @@ impl Block {
             text.reserve(bytes);
             let decompressor = match &mut self.decompressor {
                 Some(decompressor) => decompressor,
-                empty => empty.insert(zstd::bulk::Decompressor::new().map_err(|e| format!("zstd: {e}"))?),
+                empty => {
+                    let new = match self.trained {
+                        Some(trained) => zstd::bulk::Decompressor::with_prepared_dictionary(&trained.0),
+                        None => zstd::bulk::Decompressor::new(),
+                    };
+                    empty.insert(new.map_err(|e| format!("zstd: {e}"))?)
+                }
             };
             decompressor.decompress_to_buffer(stored, text).map_err(|e| format!("zstd: {e}"))?;
         }
@@ -403,6 +435,15 @@ impl Block {
     /// Says that all values of the row were taken.
     pub(crate) fn row_done(&mut self) {
         self.next_row += 1;
+    }
+
+    /// Appends the texts of the block that a dictionary is trained on: inline values but for random ones.
+    pub(crate) fn sample(&self, out: &mut Vec<u8>) {
+        for stream in self.used.iter().filter_map(|column| self.streams.get(*column as usize)) {
+            if stream.ordinals.is_empty() && stream.value(0).is_some_and(|value| special(value).is_none()) {
+                out.extend_from_slice(&stream.text);
+            }
+        }
     }
 
     /// The next value of a column.

@@ -1,12 +1,12 @@
 //! Builds a small segment in memory from events as frames hold them.
 //!
-//! This is where an event's values are looked at, once: each becomes a number, and its row joins that number's rows. All
-//! that comes later, on disk, merges what was made here.
+//! This is where an event's values are looked at, once: each becomes a number, and its row joins that number's rows.
+//! All that comes later, on disk, merges what was made here.
 
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Field, words};
 
-use super::block::{Layout, Storage};
+use super::block::{Compression, Layout, Storage};
 use super::column_name::ColumnName;
 use super::dictionary::DictionaryWriter;
 use super::intern::Interner;
@@ -50,14 +50,20 @@ pub(crate) fn build(mut entries: Vec<Entry<'_>>) -> Result<Segment, Error> {
         draft.add(row, entry);
     }
     let segment = draft.finish(&entries)?;
-    let mut reader = RowReader::new(&segment);
-    for (row, entry) in (0u32..).zip(&entries) {
+    check(&segment, &entries)?;
+    Ok(segment)
+}
+
+/// Compares every row with the event that it was made from, byte by byte.
+fn check(segment: &Segment, entries: &[Entry<'_>]) -> Result<(), Error> {
+    let mut reader = RowReader::scan(segment);
+    for (row, entry) in (0u32..).zip(entries) {
         let (again, salt) = reader.row(row)?;
         if again != entry.row || salt != entry.salt {
             return Err(segment.damaged(format!("its row {row} is not the event that it was made from")));
         }
     }
-    Ok(segment)
+    Ok(())
 }
 
 /// A column in the making.
@@ -172,7 +178,8 @@ impl Draft {
         (names, layout, orders): (&[ColumnName], &Layout, &[Option<Vec<u32>>]),
     ) -> Result<bytes::Bytes, Error> {
         let ranks: Vec<Option<Vec<u32>>> = orders.iter().map(|order| order.as_deref().map(ranks)).collect();
-        let mut writer = RowsWriter::new(PagedWriter::memory(RowsWriter::MAGIC), layout.storage.clone(), false)?;
+        let mut writer =
+            RowsWriter::new(PagedWriter::memory(RowsWriter::MAGIC), layout.storage.clone(), &Compression::None)?;
         let mut parts = Vec::new();
         let mut start = 0;
         for ((number, entry), row) in (0u32..).zip(entries).zip(&self.rows) {
@@ -221,8 +228,11 @@ impl Draft {
                 }
                 None => {
                     let entry = |(row, number): &(u32, u32)| (locator::hash(values.value(*number)), *row);
-                    let mut entries: Vec<_> = of_rows.iter().map(entry).collect();
-                    writer.section(index_section::LOCATOR, column, &Locator::encode(&mut entries, rows))?;
+                    let bytes = of_rows.iter().map(|(_, number)| values.value(*number).len()).sum();
+                    if is_located(bytes, of_rows.len()) {
+                        let mut entries: Vec<_> = of_rows.iter().map(entry).collect();
+                        writer.section(index_section::LOCATOR, column, &Locator::encode(&mut entries, rows))?;
+                    }
                 }
             }
             let mut present: Vec<u32> = of_rows.iter().map(|(row, _)| *row).collect();
@@ -263,6 +273,12 @@ pub(super) fn is_listed(name: &ColumnName) -> bool {
 /// Whether a column's values may be stored inline where they are unique: those of a request path are not in rows.
 pub(super) fn may_be_inline(name: &ColumnName) -> bool {
     *name != ColumnName::Field(Field::RequestPath)
+}
+
+/// Whether values of so many bytes in all are worth a locator: long ones are texts, found by their words.
+pub(super) fn is_located(bytes: usize, values: usize) -> bool {
+    const BYTES_MAX: usize = 64;
+    bytes <= values * BYTES_MAX
 }
 
 /// Ordinals of a dictionary of this length.
@@ -341,4 +357,4 @@ fn add_to_parts(parts: &mut Vec<Part>, row: Part) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

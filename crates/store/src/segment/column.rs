@@ -98,6 +98,7 @@ struct Group {
 
 impl Column {
     /// Packs values, of rows 0, 1, …
+    #[cfg(test)]
     pub(crate) fn encode(values: impl IntoIterator<Item = i64>) -> Vec<u8> {
         let mut writer = ColumnWriter::default();
         values.into_iter().for_each(|value| writer.push(value));
@@ -119,6 +120,11 @@ impl Column {
     /// How many rows it has.
     pub fn len(&self) -> u64 {
         self.count
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// How many groups of [`GROUP`] rows it has; the last may be shorter.

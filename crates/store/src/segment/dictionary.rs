@@ -139,6 +139,11 @@ impl Dictionary {
         self.count
     }
 
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The bytes that it takes.
     pub fn size_bytes(&self) -> u64 {
         self.section.len()

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::Field;
 
-use super::block::{BLOCK_ROWS, Block, BlockWriter, Cell, Layout, Storage};
+use super::block::{BLOCK_ROWS, Block, BlockWriter, Cell, Compression, Layout, Storage};
 use super::column_name::ColumnName;
 use super::page::{Finished, PagedWriter};
 use super::part::{Key, Part};
@@ -61,14 +61,14 @@ pub(crate) struct Merged {
 pub(crate) fn merge(
     inputs: &[Input],
     (rows_file, index_file): (PagedWriter, PagedWriter),
-    is_compressed: bool,
     stop: &AtomicBool,
 ) -> Result<Merged, Error> {
     let parts = fuse(inputs);
     let order = Order::new(inputs)?;
     let plan = Plan::new(inputs)?;
     let mut rows = Rows::new(inputs, &plan)?;
-    let mut writer = RowsWriter::new(rows_file, plan.layout.storage.clone(), is_compressed)?;
+    let compression = Compression::Zstd(train(inputs)?);
+    let mut writer = RowsWriter::new(rows_file, plan.layout.storage.clone(), &compression)?;
     for (row, input) in (0u32..).zip(&order.inputs) {
         if row.is_multiple_of(8_192) && stop.load(Ordering::Relaxed) {
             return Err(Error::Closing);
@@ -89,6 +89,38 @@ pub(crate) fn merge(
     Ok(Merged { rows: rows_file, index, parts })
 }
 
+/// Rows from which on a zstd dictionary is worth its time, and from which on a larger one.
+const TRAINED_ROWS_MIN: u32 = 32 * 1024;
+const LARGE_ROWS_MIN: u32 = 256 * 1024;
+/// Bytes of a zstd dictionary.
+const TRAINED_BYTES: usize = 16 * 1024;
+const LARGE_BYTES: usize = 64 * 1024;
+/// Blocks that it is trained on.
+const SAMPLES: u32 = 256;
+
+/// Trains a zstd dictionary on the texts of the inputs. What comes from memory has none: it is merged again soon.
+fn train(inputs: &[Input]) -> Result<Vec<u8>, Error> {
+    let rows: u32 = inputs.iter().map(Input::rows).sum();
+    if rows < TRAINED_ROWS_MIN || inputs.iter().any(|input| !input.segment.is_compressed) {
+        return Ok(Vec::new());
+    }
+    let (mut samples, mut sizes) = (Vec::new(), Vec::new());
+    let step = (rows / BLOCK_ROWS as u32 / SAMPLES).max(1);
+    for input in inputs {
+        let mut block = Block::new(input.segment.trained.as_ref());
+        let blocks = input.parts.iter().flat_map(|part| part.rows.clone().step_by(BLOCK_ROWS));
+        for row in blocks.step_by(step as usize) {
+            read_block(&input.segment, row / BLOCK_ROWS as u32, &mut block)?;
+            let before = samples.len();
+            block.sample(&mut samples);
+            sizes.extend(Some(samples.len() - before).filter(|size| *size > 0));
+        }
+    }
+    let bytes = if rows < LARGE_ROWS_MIN { TRAINED_BYTES } else { LARGE_BYTES };
+    // Samples too few or too alike teach nothing; blocks are compressed without, then.
+    Ok(zstd::dict::from_continuous(&samples, &sizes, bytes).unwrap_or_default())
+}
+
 /// The parts of the result. Those of one day become one, and so do those whose rows will lie between each other's.
 fn fuse(inputs: &[Input]) -> Vec<Part> {
     let mut all: Vec<Part> = inputs.iter().flat_map(|input| input.parts.iter().cloned()).collect();
@@ -99,7 +131,8 @@ fn fuse(inputs: &[Input]) -> Vec<Part> {
         match fused.last_mut() {
             Some(last)
                 if last.log == part.log
-                    && (part.occurred_ns.1 >= last.occurred_ns.0 || (last.day().is_some() && last.day() == part.day())) =>
+                    && (part.occurred_ns.1 >= last.occurred_ns.0
+                        || (last.day().is_some() && last.day() == part.day())) =>
             {
                 last.rows.end += part.len();
                 last.widen(&part);
@@ -212,8 +245,8 @@ fn columns_of(input: &Input, shapes: &mut Shapes) -> Vec<u32> {
 
 /// What is learnt of rows while they are copied.
 struct Found {
-    /// For each column without a dictionary the hashes of its values, each with its row.
-    located: Vec<Vec<(u64, u32)>>,
+    /// For each column without a dictionary the hashes of its values, each with its row; and the bytes of all values.
+    located: Vec<(Vec<(u64, u32)>, usize)>,
     opaque_meta: Vec<u32>,
 }
 
@@ -228,7 +261,7 @@ struct Source<'a> {
     segment: &'a Segment,
     rows: Box<dyn Iterator<Item = u32> + 'a>,
     keys: KeyReader<'a>,
-    block: Block,
+    block: Block<'a>,
     number: Option<u32>,
     /// Dictionaries of columns that have none in the result.
     loaded: Vec<Option<Loaded>>,
@@ -248,14 +281,14 @@ impl<'a> Rows<'a> {
                 segment,
                 rows: Box::new(rows_of(input)),
                 keys: KeyReader::new(segment),
-                block: Block::default(),
+                block: Block::new(segment.trained.as_ref()),
                 number: None,
                 loaded: segment.dictionaries.iter().zip(columns).map(load).collect::<Result<_, _>>()?,
                 whole: RowReader::new(segment),
             })
         };
         let sources = inputs.iter().enumerate().map(source).collect::<Result<_, _>>()?;
-        let located = plan.names.iter().map(|_| Vec::new()).collect();
+        let located = plan.names.iter().map(|_| Default::default()).collect();
         Ok(Self { plan, sources, found: Found { located, opaque_meta: Vec::new() } })
     }
 
@@ -316,9 +349,10 @@ fn put(plan: &Plan, found: &mut Found, (column, row): (u32, u32), cell: Cell<'_>
 
 fn locate(plan: &Plan, found: &mut Found, (column, row): (u32, u32), value: &[u8]) {
     if plan.names.get(column as usize).is_some_and(ColumnName::is_filterable)
-        && let Some(located) = found.located.get_mut(column as usize)
+        && let Some((located, bytes)) = found.located.get_mut(column as usize)
     {
         located.push((locator::hash(value), row));
+        *bytes += value.len();
     }
 }
 
@@ -364,9 +398,12 @@ fn write_index(
             let lists = |input: usize, column: u32| union.lists(inputs, input, column);
             let merged = values::merge_lists(inputs, &plan.columns, (column, union), &order.maps, (rows, &lists))?;
             writer.section(index_section::POSTINGS, column, &merged)?;
-        } else if let Some(located) = found.located.get_mut(column as usize).filter(|located| !located.is_empty()) {
-            writer.section(index_section::LOCATOR, column, &super::Locator::encode(located, rows))?;
-            *located = Vec::new();
+        } else if let Some((located, bytes)) = found.located.get_mut(column as usize).map(std::mem::take)
+            && !located.is_empty()
+            && build::is_located(bytes, located.len())
+        {
+            let mut located = located;
+            writer.section(index_section::LOCATOR, column, &super::Locator::encode(&mut located, rows))?;
         }
         let present = |input: &Input, number: usize| -> Result<_, Error> {
             let columns = plan.columns.get(number).map(Vec::as_slice).unwrap_or_default();
@@ -393,3 +430,6 @@ fn write_index(
     writer.section(index_section::OPAQUE_META, 0, &build::set(&opaque, rows))?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,7 @@ impl PagedWriter {
     }
 
     /// Bytes of this section so far.
+    #[cfg(test)]
     pub(crate) fn position(&self) -> u64 {
         self.written - self.entries.last().map_or(0, |entry| entry.start)
     }
@@ -515,6 +516,7 @@ pub(crate) struct Section {
 
 impl Section {
     /// Bytes in memory, as a section of their own.
+    #[cfg(test)]
     pub(crate) fn memory(bytes: Bytes) -> Self {
         Self { start: 0, len: bytes.len() as u64, source: Source::Memory(bytes) }
     }

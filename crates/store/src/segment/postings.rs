@@ -54,11 +54,6 @@ impl PostingsWriter {
         self.count += 1;
     }
 
-    /// How many bytes the lists take so far.
-    pub(crate) fn list_bytes(&self) -> usize {
-        self.lists.len()
-    }
-
     /// All of it.
     pub(crate) fn finish(self) -> Vec<u8> {
         let column = self.starts.finish();
@@ -100,6 +95,11 @@ impl Postings {
     /// How many ordinals there are.
     pub fn len(&self) -> u32 {
         self.count
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// The rows of an ordinal.

@@ -46,10 +46,13 @@ impl Loaded {
 pub struct RowReader<'s> {
     segment: &'s Segment,
     keys: KeyReader<'s>,
-    block: Block,
+    /// Times for whole blocks.
+    block_times: GroupReader<'s>,
+    block: Block<'s>,
     /// The block that was read last.
     number: Option<u32>,
-    rendered: Rendered,
+    /// The rows of the block that were put together: of a scan all, else the last one.
+    rendered: Vec<Rendered>,
     /// Dictionaries that this reader loaded for itself.
     own: Vec<Option<Loaded>>,
     is_scan: bool,
@@ -61,9 +64,10 @@ impl<'s> RowReader<'s> {
         Self {
             segment,
             keys: KeyReader::new(segment),
-            block: Block::default(),
+            block_times: GroupReader::new(&segment.occurred),
+            block: Block::new(segment.trained.as_ref()),
             number: None,
-            rendered: Rendered::default(),
+            rendered: Vec::new(),
             own: Vec::new(),
             is_scan: false,
         }
@@ -78,9 +82,13 @@ impl<'s> RowReader<'s> {
     pub fn row(&mut self, row: u32) -> Result<(Row<'_>, &[u8; SALT_BYTES]), Error> {
         let key = self.keys.key(row)?;
         let in_block = self.go_to(row)?;
-        self.render(in_block, &key)?;
-        let salt = self.block.salt(in_block).first_chunk().ok_or_else(|| self.segment.damaged("a salt is missing"))?;
-        let Rendered { canonical, spans } = &self.rendered;
+        let place = if self.is_scan { in_block } else { 0 };
+        if !self.is_scan {
+            self.render((in_block, place), key.occurred_ns)?;
+        }
+        let missing = || self.segment.damaged(format!("it has no row {row}"));
+        let salt = self.block.salt(in_block).first_chunk().ok_or_else(missing)?;
+        let Rendered { canonical, spans } = self.rendered.get(place).ok_or_else(missing)?;
         let row = Row {
             sequence: key.sequence,
             recorded_ms: key.recorded_ms,
@@ -97,18 +105,30 @@ impl<'s> RowReader<'s> {
         if self.number != Some(number) {
             self.number = None;
             read_block(self.segment, number, &mut self.block)?;
+            if self.is_scan {
+                // All at once and in turn, whatever the order is in which they are asked for.
+                for in_block in 0..self.block.rows() {
+                    let occurred_ns = self.block_times.get(number * BLOCK_ROWS as u32 + in_block as u32)?;
+                    self.render((in_block, in_block), occurred_ns)?;
+                }
+            }
             self.number = Some(number);
         }
         Ok(row as usize % BLOCK_ROWS)
     }
 
-    fn render(&mut self, row: usize, key: &Key) -> Result<(), Error> {
+    /// Puts a row of the block together, at a place of its own.
+    fn render(&mut self, (row, place): (usize, usize), occurred_ns: i64) -> Result<(), Error> {
+        if self.rendered.len() <= place {
+            self.rendered.resize_with(place + 1, Rendered::default);
+        }
         let Self { segment, block, rendered, own, .. } = self;
+        let Some(rendered) = rendered.get_mut(place) else { return Ok(()) };
         let layout = &segment.layout;
         block.go_to(row, layout);
         let (event, meta) = block.shapes(row);
         let is_scan = self.is_scan;
-        let mut value = |block: &mut Block, column: u32, out: &mut Vec<u8>| -> Result<(), Error> {
+        let mut value = |block: &mut Block<'_>, column: u32, out: &mut Vec<u8>| -> Result<(), Error> {
             match block.next(column).map_err(|reason| segment.damaged(reason))? {
                 Cell::Value(value) => out.extend_from_slice(value),
                 Cell::Ordinal(ordinal) => put_value(segment, own, is_scan, (column, ordinal), out)?,
@@ -119,7 +139,7 @@ impl<'s> RowReader<'s> {
             Some(event) => {
                 let meta = meta.and_then(|meta| layout.metas.get(meta as usize));
                 let opaque_meta = layout.opaque_meta.unwrap_or(u32::MAX);
-                rendered.fill((event, meta), key.occurred_ns, opaque_meta, |column, out| value(block, column, out))?;
+                rendered.fill((event, meta), occurred_ns, opaque_meta, |column, out| value(block, column, out))?;
             }
             None => {
                 rendered.canonical.clear();
@@ -133,7 +153,7 @@ impl<'s> RowReader<'s> {
 }
 
 /// Reads a block of a segment.
-pub(super) fn read_block(segment: &Segment, number: u32, block: &mut Block) -> Result<(), Error> {
+pub(super) fn read_block(segment: &Segment, number: u32, block: &mut Block<'_>) -> Result<(), Error> {
     let start = segment.starts.get(u64::from(number))?;
     let end = segment.starts.get(u64::from(number) + 1)?;
     let length = usize::try_from(end.wrapping_sub(start)).unwrap_or(usize::MAX);

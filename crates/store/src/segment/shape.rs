@@ -48,6 +48,10 @@ pub(crate) enum Piece {
 pub(crate) struct Shape {
     stored: Box<[u8]>,
     pieces: Box<[Piece]>,
+    /// The columns of its values, in the order of the text.
+    columns: Box<[u32]>,
+    /// How many of them stand before `meta`, if it has that.
+    before_meta: Option<usize>,
 }
 
 impl Shape {
@@ -77,7 +81,14 @@ impl Shape {
             pieces.push(piece);
             at += text + 1 + (slot.len() - reader.rest().len());
         }
-        Ok(Self { stored: stored.into(), pieces: pieces.into() })
+        let column = |piece: &Piece| match piece {
+            Piece::Value { column, .. } => Some(*column),
+            _ => None,
+        };
+        let meta = pieces.iter().position(|piece| *piece == Piece::Meta);
+        let before_meta = meta.map(|meta| pieces.iter().take(meta).filter_map(column).count());
+        let columns = pieces.iter().filter_map(column).collect();
+        Ok(Self { stored: stored.into(), pieces: pieces.into(), columns, before_meta })
     }
 
     /// The stored form.
@@ -92,15 +103,13 @@ impl Shape {
 
     /// The columns of its values, in the order of the text.
     pub(crate) fn columns(&self) -> impl Iterator<Item = u32> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Value { column, .. } => Some(*column),
-            _ => None,
-        })
+        self.columns.iter().copied()
     }
 
-    /// Whether it has an object `meta`.
-    pub(crate) fn has_meta(&self) -> bool {
-        self.pieces.contains(&Piece::Meta)
+    /// The same, those before `meta` and those after it; whether it has that.
+    pub(crate) fn around_meta(&self) -> (&[u32], bool, &[u32]) {
+        let (before, after) = self.columns.split_at(self.before_meta.unwrap_or(self.columns.len()));
+        (before, self.before_meta.is_some(), after)
     }
 
     /// The same shape where columns have other numbers.

@@ -1,10 +1,10 @@
 //! Writes the two files of a segment.
 
-use super::block::{BlockWriter, Layout, Storage};
+use super::block::{BlockWriter, Compression, Layout, Storage};
 use super::column::ColumnWriter;
 use super::column_name::ColumnName;
-use super::page::{Finished, PagedWriter};
 use super::pack::put_varint;
+use super::page::{Finished, PagedWriter};
 use super::part::{self, Key, Part};
 use super::{INDEX_MAGIC, ROWS_MAGIC, index_section, rows_section};
 use crate::Error;
@@ -32,12 +32,18 @@ pub(crate) struct Tables<'a> {
 }
 
 impl RowsWriter {
-    /// For rows with values of these columns. A file in memory is not compressed.
-    pub(crate) fn new(mut file: PagedWriter, storage: Vec<Storage>, is_compressed: bool) -> Result<Self, Error> {
-        file.section(rows_section::BLOCKS, u32::from(is_compressed))?;
+    /// For rows with values of these columns.
+    pub(crate) fn new(mut file: PagedWriter, storage: Vec<Storage>, compression: &Compression) -> Result<Self, Error> {
+        if let Compression::Zstd(dictionary) = compression
+            && !dictionary.is_empty()
+        {
+            file.section(rows_section::TRAINED, 0)?;
+            file.write(dictionary)?;
+        }
+        file.section(rows_section::BLOCKS, u32::from(*compression != Compression::None))?;
         Ok(Self {
             file,
-            blocks: BlockWriter::new(storage, is_compressed).map_err(zstd_failed)?,
+            blocks: BlockWriter::new(storage, compression).map_err(zstd_failed)?,
             starts: ColumnWriter::default(),
             occurred: ColumnWriter::default(),
             sequence: ColumnWriter::default(),

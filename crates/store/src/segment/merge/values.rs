@@ -24,6 +24,9 @@ pub(super) struct Union {
     maps: Vec<Vec<u32>>,
 }
 
+/// A dictionary to merge, and which of its values are used; without, all are.
+type Source<'a> = (&'a Dictionary, Option<Vec<bool>>);
+
 impl Union {
     /// Merges the dictionaries of a column.
     pub(super) fn new(
@@ -74,7 +77,7 @@ impl Union {
         Ok(if union.length == 0 { Self::default() } else { union })
     }
 
-    fn of(sources: Vec<Option<(&Dictionary, Option<Vec<bool>>)>>) -> Result<Self, Error> {
+    fn of(sources: Vec<Option<Source<'_>>>) -> Result<Self, Error> {
         let mut writer = DictionaryWriter::default();
         let mut maps: Vec<Vec<u32>> = Vec::with_capacity(sources.len());
         let mut heads = Vec::with_capacity(sources.len());
@@ -259,7 +262,8 @@ pub(crate) fn verify(segment: &Segment) -> Result<(), Error> {
             content = content.wrapping_add(sum);
         }
         if content != part.content {
-            let reason = format!("the rows {} to {} do not have the checksum of their events", part.rows.start, part.rows.end);
+            let reason =
+                format!("the rows {} to {} do not have the checksum of their events", part.rows.start, part.rows.end);
             return Err(segment.damaged(reason));
         }
     }
