@@ -92,6 +92,8 @@ pub const COMMIT_EVENTS_MAX: usize = 10_000;
 pub const FRAME_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Events of one small segment in memory; a single frame may bring more.
 pub const CHUNK_EVENTS_MAX: usize = 8_192;
+/// Bytes in frames from which on they become a small segment, whatever the number of their events.
+pub const CHUNK_BYTES_MIN: u64 = 16 * 1024 * 1024;
 /// Events in memory from which on they are moved to disk.
 pub const FLUSH_EVENTS_MIN: u64 = 200_000;
 /// Bytes in memory from which on events are moved to disk.

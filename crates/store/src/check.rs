@@ -1,5 +1,6 @@
 //! Checks segment files against the manifest, and makes indexes again from the rows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -7,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 use crate::flush::{self, Mover};
 use crate::manifest::{self, Entry, Files, index_name, rows_name};
 use crate::recent::Recent;
-use crate::segment::Segment;
 use crate::segment::build::{self, Entry as BuildEntry};
 use crate::segment::merge::{self, Input};
 use crate::segment::page::{PagedWriter, Sections};
 use crate::segment::read::RowReader;
 use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::segment::{Part, Segment};
 use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object};
 
 /// Memory for pages while checking, in bytes.
@@ -33,8 +34,8 @@ pub struct Checked {
     pub damage: Vec<String>,
 }
 
-/// Reads every segment file of a data folder and compares it with the manifest; with `rebuild_index` it also makes every
-/// index again from its rows. A check works beside a running server; making indexes again does not.
+/// Reads every segment file of a data folder and compares it with the manifest; with `rebuild_index` it also makes
+/// every index again from its rows. A check works beside a running server; making indexes again does not.
 pub async fn check(
     data_dir: &Path,
     catalog: Option<&str>,
@@ -53,7 +54,8 @@ pub async fn check(
     if let Err(error) = manifest::check_flushed(&entries, &manifest::flushed(&catalog).await?) {
         checked.damage.push(error.to_string());
     }
-    let folder = object::Folder::open(&data_dir.join(SEGMENTS_DIR))?;
+    let path = data_dir.join(SEGMENTS_DIR);
+    let folder = if rebuild_index { object::Folder::open(&path)? } else { object::Folder::beside(&path)? };
     let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES));
     let mover = mover(catalog.clone(), Arc::clone(&files));
     for entry in entries {
@@ -86,7 +88,8 @@ fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
         recent: Arc::new(Recent::default()),
         files,
         stop: Arc::new(AtomicBool::new(false)),
-        chunk_events: trailbook_event::limits::CHUNK_EVENTS_MAX,
+        chunk: crate::recent::Size::default(),
+        own_rows: trailbook_event::limits::SEGMENT_OWN_ROWS_MIN,
         chunking: tokio::sync::Mutex::default(),
         flushing: tokio::sync::Mutex::default(),
         compacting: tokio::sync::Mutex::default(),
@@ -96,15 +99,12 @@ fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
 /// What is wrong with the files of a segment.
 fn check_segment(files: &Arc<Files>, entry: &Entry) -> Vec<String> {
     let mut found = Vec::new();
-    let named = [
-        (rows_name(entry.id), RowsWriter::MAGIC, entry.rows),
-        (index_name(entry.id), IndexWriter::MAGIC, entry.index),
-    ];
+    let named =
+        [(rows_name(entry.id), RowsWriter::MAGIC, entry.rows), (index_name(entry.id), IndexWriter::MAGIC, entry.index)];
     for (name, magic, file) in named {
-        let opened = files
-            .objects
-            .open(&name)
-            .and_then(|object| Sections::open(object, name.clone(), magic, Some((file.bytes, file.crc)), Arc::clone(&files.cache)));
+        let opened = files.objects.open(&name).and_then(|object| {
+            Sections::open(object, name.clone(), magic, Some((file.bytes, file.crc)), Arc::clone(&files.cache))
+        });
         match opened {
             Ok(sections) => sections.check(|offset, reason| {
                 found.push(format!("the file {name} is damaged at offset {offset}: {reason}"));
@@ -124,14 +124,27 @@ async fn rebuild(mover: &Mover, entry: &Entry) -> Result<(), Error> {
     let (files, old) = (Arc::clone(&mover.files), entry.clone());
     let inputs = flush::away(move || chunks_of(&files, &old)).await?;
     let new = mover.write(inputs, Some(entry.window)).await?;
-    let is_same = |(a, b): (&crate::segment::Part, &crate::segment::Part)| a == b;
-    if new.parts.len() != entry.parts.len() || !new.parts.iter().zip(&entry.parts).all(is_same) {
+    if !is_same(&new.parts, &entry.parts) {
         mover.discard(&[new]);
         let reason = "its rows do not have the checksum of their events".to_owned();
         return Err(Error::Damaged { what: format!("the file {}", rows_name(entry.id)), reason });
     }
-    let changed = mover.change(&[new], &[entry.id], &std::collections::BTreeMap::new()).await;
+    let changed = mover.change(&[new], &[entry.id], &BTreeMap::new()).await;
     changed.map_err(flush::Failed::into_error)
+}
+
+/// Whether parts are of the same events: days that shared a part may have parts of their own when it is made again.
+fn is_same(new: &[Part], old: &[Part]) -> bool {
+    let sums = |parts: &[Part]| {
+        let mut sums: BTreeMap<i64, (u32, u64)> = BTreeMap::new();
+        for part in parts {
+            let (rows, content) = sums.entry(part.log).or_default();
+            *rows = rows.saturating_add(part.len());
+            *content = content.wrapping_add(part.content);
+        }
+        sums
+    };
+    sums(new) == sums(old)
 }
 
 /// The rows of a segment as small segments in memory, read without the index.

@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trailbook_event::limits::{REMOVED_SECONDS_MIN, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX};
+use trailbook_event::limits::{REMOVED_SECONDS_MIN, SEGMENT_ROWS_MAX};
 
 use crate::Error;
 use crate::flush::{Failed, Mover, remove_files};
-use crate::manifest::{self, Entry, Window};
+use crate::manifest::{self, Entry, Handle, Window};
 use crate::segment::Part;
-use crate::segment::merge::Input;
+use crate::segment::merge::{Input, verify};
 
 /// Segments of like size that are merged in a window that still fills.
 const FAN_IN: usize = 8;
@@ -36,12 +36,13 @@ pub(crate) struct Candidate {
     pub(crate) owner: Option<i64>,
 }
 
-impl From<&Entry> for Candidate {
-    fn from(entry: &Entry) -> Self {
+impl Candidate {
+    /// A segment; from `own_rows` on, the rows of one log are many.
+    pub(crate) fn of(entry: &Entry, own_rows: u64) -> Self {
         let rows = entry.row_count();
         let mut logs: Vec<i64> = entry.parts.iter().map(|part| part.log).collect();
         logs.dedup();
-        let owner = logs.first().copied().filter(|_| logs.len() == 1 && rows >= SEGMENT_OWN_ROWS_MIN);
+        let owner = logs.first().copied().filter(|_| logs.len() == 1 && rows >= own_rows);
         Self { id: entry.id, window: entry.window, rows, owner }
     }
 }
@@ -64,7 +65,7 @@ pub(crate) fn plan(all: &[Candidate], today: i64, is_quiet: impl Fn(&Candidate) 
 }
 
 /// The widest window around a segment whose rows fit into one.
-fn group_of(candidate: &Candidate, all: &[Candidate]) -> Window {
+pub(crate) fn group_of(candidate: &Candidate, all: &[Candidate]) -> Window {
     if candidate.window == Window::MIXED {
         return Window::MIXED;
     }
@@ -103,7 +104,8 @@ impl Mover {
     pub(crate) async fn compact(&self, is_quiet: bool) -> Result<bool, Failed> {
         let _one = self.compacting.lock().await;
         let manifest = self.recent.manifest();
-        let candidates: Vec<_> = manifest.segments.iter().map(|handle| Candidate::from(&handle.entry)).collect();
+        let whole = manifest.segments.iter().filter(|handle| !self.files.is_aside(handle.entry.id));
+        let candidates: Vec<_> = whole.map(|handle| Candidate::of(&handle.entry, self.own_rows)).collect();
         let now_ms = self.catalog.now_ms();
         let is_old = |candidate: &Candidate| {
             let handle = manifest.segments.iter().find(|handle| handle.entry.id == candidate.id);
@@ -111,29 +113,65 @@ impl Mover {
         };
         let today = now_ms.div_euclid(86_400_000);
         let Some(ids) = plan(&candidates, today, is_old) else { return Ok(false) };
-        let mut inputs = Vec::with_capacity(ids.len());
-        for handle in manifest.segments.iter().filter(|handle| ids.contains(&handle.entry.id)) {
-            inputs.push((handle.entry.window, Input::whole(handle.segment()?)));
-        }
-        let is_mixed = inputs.iter().any(|(window, _)| *window == Window::MIXED);
-        let inputs: Vec<Input> = inputs.into_iter().map(|(_, input)| input).collect();
-        let mut added = Vec::new();
-        for inputs in by_owner(inputs) {
-            match self.write(inputs, is_mixed.then_some(Window::MIXED)).await {
-                Ok(entry) => added.push(entry),
-                Err(error) => {
-                    self.discard(&added);
-                    return Err(error.into());
-                }
+        let handles: Vec<_> =
+            manifest.segments.iter().filter(|handle| ids.contains(&handle.entry.id)).cloned().collect();
+        let added = match self.merge(&handles).await {
+            Ok(added) => added,
+            Err(error) => {
+                self.leave_out_damaged(handles, &error).await;
+                return Err(error.into());
             }
-        }
+        };
         self.change(&added, &ids, &BTreeMap::new()).await?;
         let handles = self.handles(added);
         self.recent.replace(&ids, handles);
         Ok(true)
     }
 
-    /// Removes the files of segments that were taken out of the manifest long enough ago, as long as the longest query takes.
+    /// Writes what takes the place of segments.
+    async fn merge(&self, handles: &[Arc<Handle>]) -> Result<Vec<Entry>, Error> {
+        let mut inputs = Vec::with_capacity(handles.len());
+        for handle in handles {
+            inputs.push(Input::whole(handle.segment()?));
+        }
+        let is_mixed = handles.iter().any(|handle| handle.entry.window == Window::MIXED);
+        let mut added = Vec::new();
+        for inputs in by_owner(inputs, self.own_rows) {
+            match self.write(inputs, is_mixed.then_some(Window::MIXED)).await {
+                Ok(entry) => added.push(entry),
+                Err(error) => {
+                    self.discard(&added);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    /// Finds out which of some segments is damaged, so that the others are merged without it the next time.
+    async fn leave_out_damaged(&self, handles: Vec<Arc<Handle>>, error: &Error) {
+        if !matches!(error, Error::Damaged { .. }) {
+            return;
+        }
+        self.files.note(error);
+        let files = Arc::clone(&self.files);
+        let searched = crate::flush::away(move || {
+            let is_damaged = |handle: &&Arc<Handle>| handle.segment().and_then(|segment| verify(&segment)).is_err();
+            let mut damaged: Vec<i64> = handles.iter().filter(is_damaged).map(|handle| handle.entry.id).collect();
+            if damaged.is_empty() {
+                // It is in an index, then.
+                damaged.extend(handles.iter().map(|handle| handle.entry.id));
+            }
+            files.set_aside(&damaged);
+            Ok(())
+        });
+        if let Err(error) = searched.await {
+            tracing::warn!(%error, "damaged segments were not found");
+        }
+    }
+
+    /// Removes the files of segments that were taken out of the manifest long enough ago, as long as the longest query
+    /// takes.
     pub(crate) async fn remove_old(&self) -> Result<(), Error> {
         let age_ms = i64::try_from(REMOVED_SECONDS_MIN).unwrap_or(i64::MAX).saturating_mul(1000);
         let before_ms = self.catalog.now_ms().saturating_sub(age_ms);
@@ -154,13 +192,12 @@ impl Mover {
 }
 
 /// The inputs of each result: logs of many rows by themselves, the others together.
-fn by_owner(inputs: Vec<Input>) -> Vec<Vec<Input>> {
+fn by_owner(inputs: Vec<Input>, own_rows: u64) -> Vec<Vec<Input>> {
     let mut rows: BTreeMap<i64, u64> = BTreeMap::new();
     for part in inputs.iter().flat_map(|input| &input.parts) {
         *rows.entry(part.log).or_default() += u64::from(part.len());
     }
-    let own: Vec<i64> =
-        rows.iter().filter(|(_, rows)| **rows >= SEGMENT_OWN_ROWS_MIN).map(|(log, _)| *log).collect();
+    let own: Vec<i64> = rows.iter().filter(|(_, rows)| **rows >= own_rows).map(|(log, _)| *log).collect();
     let of = |is_wanted: &dyn Fn(&Part) -> bool| -> Vec<Input> {
         let with_parts = |input: &Input| {
             let parts: Vec<Part> = input.parts.iter().filter(|part| is_wanted(part)).cloned().collect();

@@ -14,9 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::FLUSH_WINDOWS_MAX;
 
+use crate::compact::{self, Candidate};
 use crate::journal::commit;
 use crate::manifest::{self, Entry, FileEntry, Files, Handle, Window, index_name, rows_name};
-use crate::recent::{Chunk, Recent};
+use crate::recent::{Chunk, Recent, Size};
+use crate::segment::Part;
 use crate::segment::merge::{self, Input};
 use crate::segment::page::PagedWriter;
 use crate::segment::writer::{IndexWriter, RowsWriter};
@@ -30,7 +32,10 @@ pub(crate) struct Mover {
     pub(crate) files: Arc<Files>,
     /// Set when the server stops.
     pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) chunk_events: usize,
+    /// What makes a chunk.
+    pub(crate) chunk: Size,
+    /// Rows of an organization in a window from which on it gets a segment of its own.
+    pub(crate) own_rows: u64,
     /// One builds a chunk at a time, one flushes, one compacts.
     pub(crate) chunking: tokio::sync::Mutex<()>,
     pub(crate) flushing: tokio::sync::Mutex<()>,
@@ -89,11 +94,16 @@ impl Mover {
         .await
     }
 
-    /// Builds chunks until at most so many events are left in frames.
-    pub(crate) async fn chunk(&self, left: usize) -> Result<(), Error> {
+    /// Builds chunks as long as frames have enough events or bytes for one.
+    pub(crate) async fn chunk(&self) -> Result<(), Error> {
+        self.chunk_from(self.chunk).await
+    }
+
+    /// Builds chunks as long as frames have so many events or bytes.
+    pub(crate) async fn chunk_from(&self, enough: Size) -> Result<(), Error> {
         let _one = self.chunking.lock().await;
-        while self.recent.tail_events() > left as u64 {
-            let Some(taken) = self.recent.take(self.chunk_events) else { break };
+        while self.recent.tail_size().has(enough) {
+            let Some(taken) = self.recent.take(self.chunk) else { break };
             let chunk = away(move || taken.build()).await?;
             self.recent.put(chunk);
         }
@@ -108,7 +118,7 @@ impl Mover {
             return Ok(());
         }
         let mut added = Vec::new();
-        for (window, inputs) in windows(&chunks) {
+        for (window, inputs) in self.windows(&chunks) {
             match self.write(inputs, window).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
@@ -117,14 +127,31 @@ impl Mover {
                 }
             }
         }
-        let mut ends: BTreeMap<i64, u64> = BTreeMap::new();
-        for (log, end) in chunks.iter().flat_map(|chunk| &chunk.ends) {
-            ends.insert(*log, *end);
-        }
-        self.change(&added, &[], &ends).await?;
+        self.change(&added, &[], &moved(&chunks)).await?;
         let handles = self.handles(added);
         self.recent.flushed(chunks.len(), handles);
         Ok(())
+    }
+
+    /// What a flush writes: a segment for each window, which is as wide as compaction would make it.
+    fn windows(&self, chunks: &[Chunk]) -> Vec<(Option<Window>, Vec<Input>)> {
+        let manifest = self.recent.manifest();
+        let mut rows: BTreeMap<i64, u64> = BTreeMap::new();
+        for part in chunks.iter().flat_map(|chunk| chunk.segment.parts()) {
+            if let Some(day) = part.day() {
+                *rows.entry(day).or_default() += u64::from(part.len());
+            }
+        }
+        let on_disk = manifest.segments.iter().map(|handle| Candidate::of(&handle.entry, self.own_rows));
+        let new = rows.iter().map(|(day, rows)| Candidate {
+            id: 0,
+            window: Window { first_day: *day, days: 1 },
+            rows: *rows,
+            owner: None,
+        });
+        let all: Vec<Candidate> = on_disk.filter(|candidate| candidate.owner.is_none()).chain(new.clone()).collect();
+        let window_of = new.map(|candidate| (candidate.window.first_day, compact::group_of(&candidate, &all)));
+        by_window(chunks, &window_of.collect())
     }
 
     /// Merges inputs into one segment on disk, and reads it back.
@@ -149,14 +176,12 @@ impl Mover {
         &self,
         added: &[Entry],
         removed: &[i64],
-        ends: &BTreeMap<i64, u64>,
+        moved: &BTreeMap<i64, (u64, u64)>,
     ) -> Result<(), Failed> {
         let mut tx = self.catalog.begin().await?;
         let result = async {
-            let flushed = if ends.is_empty() { HashMap::new() } else { tx.flushed().await? };
-            for (log, end) in ends {
-                let from = flushed.get(log).copied().unwrap_or_default();
-                tx.remove_frames(*log, (from, *end)).await?;
+            for (log, sequences) in moved {
+                tx.remove_frames(*log, *sequences).await?;
             }
             tx.add_segments(added).await?;
             tx.remove_segments(removed).await
@@ -186,6 +211,19 @@ impl Mover {
     }
 }
 
+/// For each log of these chunks the sequences that they hold: the first, and the one after the last. A flush whose
+/// outcome is not known may be tried again: the catalog then knows another first one, and refuses it.
+fn moved(chunks: &[Chunk]) -> BTreeMap<i64, (u64, u64)> {
+    let mut moved: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for chunk in chunks {
+        for (log, end) in &chunk.ends {
+            let first = chunk.segment.rows_of(*log).map_or(*end, |part| part.sequences.0);
+            moved.entry(*log).and_modify(|(_, last)| *last = *end).or_insert((first, *end));
+        }
+    }
+    moved
+}
+
 /// Removes the files of a segment; what cannot be removed now is removed at the next start.
 pub(crate) fn remove_files(files: &Files, id: i64) {
     for name in [rows_name(id), index_name(id)] {
@@ -213,7 +251,7 @@ fn write(
 ) -> Result<Entry, Error> {
     let rows = PagedWriter::new(files.objects.create(&rows_name(id))?, RowsWriter::MAGIC);
     let index = PagedWriter::new(files.objects.create(&index_name(id))?, IndexWriter::MAGIC);
-    let merged = merge::merge(inputs, (rows, index), true, stop)?;
+    let merged = merge::merge(inputs, (rows, index), stop)?;
     let entry = Entry {
         id,
         window: window.unwrap_or_else(|| hull(&merged.parts)),
@@ -228,35 +266,38 @@ fn write(
 }
 
 /// The days of parts, each of which is of one day.
-fn hull(parts: &[crate::segment::Part]) -> Window {
-    let days = || parts.iter().filter_map(crate::segment::Part::day);
+fn hull(parts: &[Part]) -> Window {
+    let days = || parts.iter().filter_map(Part::day);
     let first_day = days().min().unwrap_or_default();
     Window { first_day, days: days().max().map_or(0, |last| last - first_day + 1) }
 }
 
-/// What a flush writes: a segment for each day, those of the most rows where they are many; the rest shares one.
-fn windows(chunks: &[Chunk]) -> Vec<(Option<Window>, Vec<Input>)> {
-    let mut rows: HashMap<i64, u64> = HashMap::new();
-    let parts = || chunks.iter().flat_map(|chunk| chunk.segment.parts());
-    for part in parts() {
-        if let Some(day) = part.day() {
-            *rows.entry(day).or_default() += u64::from(part.len());
+/// The inputs of each window: those of the most rows by themselves, the rest in one.
+fn by_window(chunks: &[Chunk], window_of: &HashMap<i64, Window>) -> Vec<(Option<Window>, Vec<Input>)> {
+    let of_part = |part: &Part| part.day().and_then(|day| window_of.get(&day).copied());
+    let mut rows: HashMap<Window, u64> = HashMap::new();
+    for part in chunks.iter().flat_map(|chunk| chunk.segment.parts()) {
+        if let Some(window) = of_part(part) {
+            *rows.entry(window).or_default() += u64::from(part.len());
         }
     }
-    let mut days: Vec<(u64, i64)> = rows.into_iter().map(|(day, rows)| (rows, day)).collect();
-    days.sort_unstable_by(|a, b| b.cmp(a));
-    let mut own: Vec<i64> = days.iter().take(FLUSH_WINDOWS_MAX).map(|(_, day)| *day).collect();
+    let mut windows: Vec<(u64, Window)> = rows.into_iter().map(|(window, rows)| (rows, window)).collect();
+    windows.sort_unstable_by(|a, b| b.cmp(a));
+    let mut own: Vec<Window> = windows.iter().take(FLUSH_WINDOWS_MAX).map(|(_, window)| *window).collect();
     own.sort_unstable();
-    let of = |wanted: Option<i64>| -> Vec<Input> {
+    let of = |wanted: Option<Window>| -> Vec<Input> {
         let input = |chunk: &Chunk| {
-            let is_wanted = |part: &&crate::segment::Part| part.day().filter(|day| own.contains(day)) == wanted;
+            let is_wanted = |part: &&Part| of_part(part).filter(|window| own.contains(window)) == wanted;
             let parts: Vec<_> = chunk.segment.parts().iter().filter(is_wanted).cloned().collect();
             (!parts.is_empty()).then(|| Input { segment: Arc::clone(&chunk.segment), parts })
         };
         chunks.iter().filter_map(input).collect()
     };
-    let mut all: Vec<_> = own.iter().map(|day| (None, of(Some(*day)))).collect();
+    let mut all: Vec<_> = own.iter().map(|window| (None, of(Some(*window)))).collect();
     all.push((Some(Window::MIXED), of(None)));
     all.retain(|(_, inputs)| !inputs.is_empty());
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
+use trailbook_event::limits::{
+    APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX, RECENT_EVENTS_MAX,
+};
 use trailbook_event::{Sealed, Uuid};
 
 use crate::flush::{Failed, Mover};
@@ -203,8 +205,8 @@ impl Journal {
     }
 }
 
-/// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption. With a
-/// mover it moves them on as it goes, so that memory stays bounded.
+/// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption. With
+/// a mover it moves them on as it goes, so that memory stays bounded.
 pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Mover>) -> Result<(), Error> {
     for organization in catalog.organizations().await? {
         loop {
@@ -236,7 +238,7 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Move
 }
 
 async fn move_on(recent: &Recent, mover: &Mover) -> Result<(), Error> {
-    mover.chunk(mover.chunk_events - 1).await?;
+    mover.chunk().await?;
     let Size { events, bytes } = recent.size();
     if bytes > RECENT_BYTES_MAX || events > RECENT_EVENTS_MAX {
         return mover.flush().await.map_err(Failed::into_error);

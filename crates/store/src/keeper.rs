@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::flush::{Failed, Mover};
+use crate::recent::Size;
 use crate::{Disk, Error, Tuning};
 
 /// How often the disk is asked, and the age of what is in memory looked at.
@@ -66,11 +67,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn start(
-        mover: Arc<Mover>,
-        signals: Arc<Signals>,
-        (tuning, data_dir): (Tuning, PathBuf),
-    ) -> Self {
+    pub(crate) fn start(mover: Arc<Mover>, signals: Arc<Signals>, (tuning, data_dir): (Tuning, PathBuf)) -> Self {
         let stop = Arc::new(watch::Sender::new(false));
         let task = |work: Box<dyn Future<Output = ()> + Send>| {
             let mut stopped = stop.subscribe();
@@ -110,7 +107,7 @@ impl Keeper {
 async fn chunk(mover: Arc<Mover>, signals: Arc<Signals>) {
     loop {
         signals.grew.notified().await;
-        match mover.chunk(mover.chunk_events - 1).await {
+        match mover.chunk().await {
             Ok(()) => signals.chunked.notify_one(),
             Err(error) => {
                 signals.failed("building a chunk", &Failed::Kept(error));
@@ -122,6 +119,7 @@ async fn chunk(mover: Arc<Mover>, signals: Arc<Signals>) {
 
 async fn flush(mover: Arc<Mover>, signals: Arc<Signals>, tuning: Tuning) {
     let mut pause = TICK;
+    let most = Size { events: tuning.flush_events, bytes: tuning.flush_bytes };
     loop {
         tokio::select! {
             () = signals.chunked.notified() => {}
@@ -130,11 +128,13 @@ async fn flush(mover: Arc<Mover>, signals: Arc<Signals>, tuning: Tuning) {
         let size = mover.recent.size();
         let is_old = |ms: i64| ms + tuning.flush_age_ms <= mover.catalog.now_ms();
         let is_aged = size.events > 0 && mover.recent.oldest_ms().is_some_and(is_old);
-        if size.events < tuning.flush_events && size.bytes < tuning.flush_bytes && !is_aged {
+        if !size.has(most) && !is_aged {
             continue;
         }
-        let left = if is_aged { 0 } else { mover.chunk_events - 1 };
-        let result = match mover.chunk(left).await {
+        // All of them, unless there will be a whole chunk of the rest soon.
+        let is_small = most.events < mover.chunk.events || most.bytes < mover.chunk.bytes;
+        let enough = if is_aged || is_small { Size::ONE } else { mover.chunk };
+        let result = match mover.chunk_from(enough).await {
             Ok(()) => mover.flush().await,
             Err(error) => Err(error.into()),
         };

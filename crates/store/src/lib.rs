@@ -1,8 +1,9 @@
 //! Where events are kept.
 //!
-//! The *catalog* is the SQL database: organizations, credentials, heads of logs, the *journal* of frames and the manifest
-//! of segments. What is committed is also *recent*: in memory, searchable by the time a write is answered, and rebuilt
-//! from the journal at start. From there it moves on to *segments*, files of rows with an index. A [`Store`] is all of it.
+//! The *catalog* is the SQL database: organizations, credentials, heads of logs, the *journal* of frames and the
+//! manifest of segments. What is committed is also *recent*: in memory, searchable by the time a write is answered, and
+//! rebuilt from the journal at start. From there it moves on to *segments*, files of rows with an index. A [`Store`] is
+//! all of it.
 //!
 //! Nothing is acknowledged before its transaction's COMMIT returned. A COMMIT whose outcome is not known poisons the
 //! store: it answers nothing more, and the process is to stop and start anew from what the database holds.
@@ -27,10 +28,11 @@ mod organization;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{
-    CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
+    CHUNK_BYTES_MIN, CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
+    SEGMENT_OWN_ROWS_MIN,
 };
 
 pub use catalog::Catalog;
@@ -99,6 +101,7 @@ pub struct Store {
     recent: Arc<recent::Recent>,
     journal: journal::Journal,
     mover: Arc<flush::Mover>,
+    signals: Arc<keeper::Signals>,
     keeper: tokio::sync::Mutex<keeper::Keeper>,
     lock: tokio::sync::Mutex<Option<lock::DataLock>>,
 }
@@ -122,7 +125,8 @@ impl Store {
             recent: Arc::clone(&recent),
             files,
             stop: Arc::new(AtomicBool::new(false)),
-            chunk_events: tuning.chunk_events.max(1),
+            chunk: recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN },
+            own_rows: SEGMENT_OWN_ROWS_MIN,
             chunking: tokio::sync::Mutex::default(),
             flushing: tokio::sync::Mutex::default(),
             compacting: tokio::sync::Mutex::default(),
@@ -138,12 +142,13 @@ impl Store {
             (is_poisoned, Arc::clone(&signals)),
             options.idempotency_window_ms,
         );
-        let keeper = keeper::Keeper::start(Arc::clone(&mover), signals, (tuning, options.data_dir));
+        let keeper = keeper::Keeper::start(Arc::clone(&mover), Arc::clone(&signals), (tuning, options.data_dir));
         Ok(Self {
             catalog,
             recent,
             journal,
             mover,
+            signals,
             keeper: tokio::sync::Mutex::new(keeper),
             lock: tokio::sync::Mutex::new(Some(lock)),
         })
@@ -202,15 +207,26 @@ impl Store {
         self.mover.files.note(&Error::Damaged { what, reason });
     }
 
+    /// What the cache of pages takes in bytes, and the reads that found their page there, or had to go to a file.
+    pub fn page_cache(&self) -> (u64, u64, u64) {
+        let cache = &self.mover.files.cache;
+        (cache.used_bytes(), cache.hits(), cache.misses())
+    }
+
+    /// Whether less of the disk is free than its reserve: as long as that is so, new events are refused.
+    pub fn is_disk_low(&self) -> bool {
+        self.signals.is_disk_low.load(Ordering::Relaxed)
+    }
+
     /// Moves what is in memory to disk now.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.mover.chunk(0).await?;
+        self.mover.chunk_from(recent::Size::ONE).await?;
         self.mover.flush().await.map_err(flush::Failed::into_error)
     }
 
     /// Builds small segments in memory of all frames now.
     pub async fn chunk(&self) -> Result<(), Error> {
-        self.mover.chunk(0).await
+        self.mover.chunk_from(recent::Size::ONE).await
     }
 
     /// Does one piece of compaction, past windows first; false if there is nothing to do.

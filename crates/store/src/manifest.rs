@@ -1,8 +1,8 @@
 //! The manifest: which segments there are. Rows of the catalog, and the same in memory.
 //!
-//! A flush adds segments in the transaction that removes their frames, and compaction replaces segments in one; so every
-//! event is in exactly one place at any moment, whatever stops the process. Files that no row names are what a crash
-//! left behind between writing files and that transaction: they are removed at the start.
+//! A flush adds segments in the transaction that removes their frames, and compaction replaces segments in one; so
+//! every event is in exactly one place at any moment, whatever stops the process. Files that no row names are what a
+//! crash left behind between writing files and that transaction: they are removed at the start.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -95,11 +95,18 @@ pub(crate) struct Files {
     pub(crate) cache: Arc<PageCache>,
     /// What is wrong, by file or segment, as it was met last.
     damage: Mutex<HashMap<String, String>>,
+    /// Segments that could not be merged because they are damaged.
+    aside: Mutex<Vec<i64>>,
 }
 
 impl Files {
     pub(crate) fn new(objects: Box<dyn Objects>, cache_bytes: u64) -> Self {
-        Self { objects, cache: Arc::new(PageCache::new(cache_bytes)), damage: Mutex::default() }
+        Self {
+            objects,
+            cache: Arc::new(PageCache::new(cache_bytes)),
+            damage: Mutex::default(),
+            aside: Mutex::default(),
+        }
     }
 
     /// Remembers damage, so that it can be told.
@@ -117,6 +124,16 @@ impl Files {
         let mut all: Vec<_> = damage.iter().map(|(what, reason)| format!("{what} is damaged: {reason}")).collect();
         all.sort();
         all
+    }
+
+    /// Leaves segments out of compaction until the next start: one that cannot be read must not hold up the others.
+    pub(crate) fn set_aside(&self, ids: &[i64]) {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+    }
+
+    /// Whether a segment is left out of compaction.
+    pub(crate) fn is_aside(&self, id: i64) -> bool {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
     /// Opens the two files of a segment.
@@ -240,11 +257,6 @@ async fn add_parts(catalog: &Catalog, entries: &mut [Entry]) -> Result<(), Error
 }
 
 impl Transaction {
-    /// The first sequence of each log that no segment has.
-    pub(crate) async fn flushed(&mut self) -> Result<HashMap<i64, u64>, Error> {
-        read_flushed(sqlx::query(FLUSHED).fetch_all(self.connection()).await)
-    }
-
     /// Adds segments to the manifest.
     pub(crate) async fn add_segments(&mut self, entries: &[Entry]) -> Result<(), Error> {
         let doing = Error::catalog("adding to the manifest");
@@ -345,17 +357,12 @@ impl Transaction {
     }
 }
 
-const FLUSHED: &str = "SELECT id, flushed FROM logs";
-
 /// The first sequence of each log that no segment has.
 pub(crate) async fn flushed(catalog: &Catalog) -> Result<HashMap<i64, u64>, Error> {
-    read_flushed(sqlx::query(FLUSHED).fetch_all(catalog.pool()).await)
-}
-
-fn read_flushed(rows: Result<Vec<sqlx::any::AnyRow>, sqlx::Error>) -> Result<HashMap<i64, u64>, Error> {
     let doing = Error::catalog("reading how far logs are flushed");
+    let rows = sqlx::query("SELECT id, flushed FROM logs").fetch_all(catalog.pool()).await.map_err(&doing)?;
     let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
-    rows.map_err(&doing)?.iter().map(|row| read(row).map_err(&doing)).collect()
+    rows.iter().map(|row| read(row).map_err(&doing)).collect()
 }
 
 /// Whether segments have every event of each log up to where it is flushed, and once.

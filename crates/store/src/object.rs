@@ -67,15 +67,21 @@ impl Folder {
     ///
     /// On a crash: a folder that was made is in its parent, because the parent was synced.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let shown = path.display();
-        crate::catalog::make_data_dir(path).map_err(|e| failed(format!("the folder {shown} cannot be made"), e))?;
-        let folder = File::open(path).map_err(|e| failed(format!("the folder {shown} cannot be opened"), e))?;
-        let folder = Self { path: path.to_owned(), folder: Arc::new(folder) };
+        let folder = Self::beside(path)?;
         for name in folder.files()?.iter().filter(|name| name.ends_with(PART)) {
             std::fs::remove_file(folder.path.join(name))
                 .map_err(|e| failed(format!("the file {name} cannot be removed"), e))?;
         }
         Ok(folder)
+    }
+
+    /// The same for a process that only reads beside the one which uses the folder: what that one has not finished
+    /// stays.
+    pub(crate) fn beside(path: &Path) -> Result<Self, Error> {
+        let shown = path.display();
+        crate::catalog::make_data_dir(path).map_err(|e| failed(format!("the folder {shown} cannot be made"), e))?;
+        let folder = File::open(path).map_err(|e| failed(format!("the folder {shown} cannot be opened"), e))?;
+        Ok(Self { path: path.to_owned(), folder: Arc::new(folder) })
     }
 
     /// The names of all plain files; a name that is not UTF-8 is none of ours.
@@ -178,7 +184,7 @@ impl ObjectWriter for FolderWriter {
         }
         file.flush().map_err(unfinished)?;
         // A failed sync is never tried again: the second one would say that all is well when bytes are lost.
-        file.get_ref().sync_all().map_err(unfinished)?;
+        file.get_ref().sync_data().map_err(unfinished)?;
         rename(&part.path, &path).map_err(unfinished)?;
         part.is_kept = true;
         folder.sync_all().map_err(unfinished)

@@ -1,9 +1,9 @@
 //! What was recorded and is in no segment on disk yet, in memory, searchable by the time its write is answered.
 //!
 //! Frames are kept as they were committed: the canonical bytes of their events and, for each, where its fields lie. So
-//! nothing is parsed to search them, and a value is compared where it stands. Some thousand events at a time they become
-//! a *chunk*, a small segment in memory, and chunks become segments on disk. What leaves one place appears in the next
-//! under the same lock, so a snapshot has every event once.
+//! nothing is parsed to search them, and a value is compared where it stands. Some thousand events at a time they
+//! become a *chunk*, a small segment in memory, and chunks become segments on disk. What leaves one place appears in
+//! the next under the same lock, so a snapshot has every event once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -162,6 +162,16 @@ pub(crate) struct Size {
     pub(crate) bytes: u64,
 }
 
+impl Size {
+    /// Anything at all.
+    pub(crate) const ONE: Self = Self { events: 1, bytes: 1 };
+
+    /// Whether it has so many events, or so many bytes.
+    pub(crate) fn has(self, enough: Self) -> bool {
+        self.events >= enough.events || self.bytes >= enough.bytes
+    }
+}
+
 /// Frames of a log in order. Full groups are shared with snapshots, so taking one copies few pointers.
 #[derive(Debug, Default)]
 struct Tail {
@@ -253,9 +263,9 @@ impl Recent {
         })
     }
 
-    /// Events in frames.
-    pub(crate) fn tail_events(&self) -> u64 {
-        self.read().tail_size.events
+    /// What is in frames.
+    pub(crate) fn tail_size(&self) -> Size {
+        self.read().tail_size
     }
 
     /// When the oldest event that is in no segment was recorded, in milliseconds since 1970.
@@ -266,25 +276,27 @@ impl Recent {
         of_frames.chain(parts.map(|part| part.recorded_ms.0)).min()
     }
 
-    /// The oldest frames, of about so many events; they stay until their chunk is put in their place.
-    pub(crate) fn take(&self, events: usize) -> Option<Taken> {
+    /// The oldest frames of a log and another, until they have so many events or bytes; they stay until their chunk is
+    /// put in their place.
+    pub(crate) fn take(&self, enough: Size) -> Option<Taken> {
         let state = self.read();
         let mut taken = Taken::default();
-        let mut count = 0;
+        let mut size = Size::default();
         for (log, tail) in &state.tails {
             let mut frames = Vec::new();
             for frame in tail.frames() {
-                if count >= events {
+                if size.has(enough) {
                     break;
                 }
-                count += frame.rows.len();
+                size.events += frame.rows.len() as u64;
+                size.bytes += frame.size_bytes();
                 frames.push(Arc::clone(frame));
             }
             if !frames.is_empty() {
                 taken.0.push((*log, frames));
             }
         }
-        (count > 0).then_some(taken)
+        (size.events > 0).then_some(taken)
     }
 
     /// Puts a chunk in the place of the frames that it was built from.

@@ -3,10 +3,11 @@
 //! One text serves both databases; `{blob}` and `{without_rowid}` stand for what they name differently.
 
 /// The steps. A step that was released is never changed: what comes later is a new one.
-pub(super) const STEPS: &[&[&str]] = &[&[
-    "CREATE TABLE organizations (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ms BIGINT NOT NULL)",
-    // log_id is random and public; id is ours and short.
-    "CREATE TABLE logs (
+pub(super) const STEPS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE organizations (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ms BIGINT NOT NULL)",
+        // log_id is random and public; id is ours and short.
+        "CREATE TABLE logs (
         id BIGINT PRIMARY KEY,
         organization BIGINT NOT NULL REFERENCES organizations (id),
         log_id {blob} NOT NULL UNIQUE,
@@ -14,14 +15,14 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         next_sequence BIGINT NOT NULL,
         last_recorded_ms BIGINT NOT NULL,
         created_ms BIGINT NOT NULL)",
-    "CREATE TABLE frames (
+        "CREATE TABLE frames (
         log BIGINT NOT NULL REFERENCES logs (id),
         first_sequence BIGINT NOT NULL,
         events BIGINT NOT NULL,
         recorded_ms BIGINT NOT NULL,
         payload {blob} NOT NULL,
         PRIMARY KEY (log, first_sequence))",
-    "CREATE TABLE idempotency (
+        "CREATE TABLE idempotency (
         organization BIGINT NOT NULL,
         credential BIGINT NOT NULL,
         key {blob} NOT NULL,
@@ -29,9 +30,9 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         answer {blob} NOT NULL,
         recorded_ms BIGINT NOT NULL,
         PRIMARY KEY (organization, credential, key)) {without_rowid}",
-    "CREATE INDEX idempotency_by_time ON idempotency (recorded_ms)",
-    // restrictions is JSON or null: null means that the scopes alone count.
-    "CREATE TABLE credentials (
+        "CREATE INDEX idempotency_by_time ON idempotency (recorded_ms)",
+        // restrictions is JSON or null: null means that the scopes alone count.
+        "CREATE TABLE credentials (
         id BIGINT PRIMARY KEY,
         organization BIGINT NOT NULL REFERENCES organizations (id),
         name TEXT NOT NULL,
@@ -41,13 +42,14 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         origin TEXT NOT NULL,
         created_ms BIGINT NOT NULL,
         revoked_ms BIGINT)",
-    "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
-    "INSERT INTO counters (name, value) VALUES ('credentials_version', 1)",
-], &[
-    // Events below `flushed` are in segments, the others in frames.
-    "ALTER TABLE logs ADD COLUMN flushed BIGINT NOT NULL DEFAULT 0",
-    // removed_ms: no longer in use since then; the files go when no query can need them. days 0: of many days.
-    "CREATE TABLE segments (
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+        "INSERT INTO counters (name, value) VALUES ('credentials_version', 1)",
+    ],
+    &[
+        // Events below `flushed` are in segments, the others in frames.
+        "ALTER TABLE logs ADD COLUMN flushed BIGINT NOT NULL DEFAULT 0",
+        // removed_ms: no longer in use since then; the files go when no query can need them. days 0: of many days.
+        "CREATE TABLE segments (
         id BIGINT PRIMARY KEY,
         first_day BIGINT NOT NULL,
         days BIGINT NOT NULL,
@@ -57,7 +59,7 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         index_crc BIGINT NOT NULL,
         created_ms BIGINT NOT NULL,
         removed_ms BIGINT)",
-    "CREATE TABLE segment_parts (
+        "CREATE TABLE segment_parts (
         segment BIGINT NOT NULL REFERENCES segments (id),
         number BIGINT NOT NULL,
         log BIGINT NOT NULL REFERENCES logs (id),
@@ -70,7 +72,8 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         last_sequence BIGINT NOT NULL,
         content BIGINT NOT NULL,
         PRIMARY KEY (segment, number)) {without_rowid}",
-]];
+    ],
+];
 
 /// Where the number of applied steps is kept. Made before the steps.
 pub(super) const VERSION_TABLE: &str =
