@@ -1,12 +1,16 @@
-//! Writes and syncs of the catalog's file that fail: each test runs itself once more under `strace`, which injects
-//! them.
+//! Writes and syncs of files that fail: each test runs itself once more under `strace`, which injects them. And disks
+//! that are nearly full.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use trailbook_store::Error;
+use trailbook_store::{Disk, Error, Options, Store, Tuning};
 
 use crate::database::{Database, on_sqlite};
-use crate::writes::{Sender, assert_dense, event};
+use crate::segments::everything;
+use crate::writes::{Sender, assert_dense, event, event_of_day};
 
 /// Says to a test that it runs under `strace`.
 const INSIDE: &str = "TRAILBOOK_TEST_UNDER_STRACE";
@@ -87,5 +91,91 @@ async fn everything_acknowledged_is_there(database: &Database, sender: Sender, r
     sender.close().await;
     let sender = sender.at(database.open().await);
     assert_eq!(sender.found(), before);
+    sender.close().await;
+}
+
+#[test]
+fn a_disk_that_is_full_during_a_flush_keeps_events_where_they_are() {
+    // SQLite syncs by `fsync`, so only segment files are meant; of each thread the first five times.
+    let inject = "fdatasync:error=ENOSPC:when=1..5";
+    with_fault("disk::a_disk_that_is_full_during_a_flush_keeps_events_where_they_are", inject, async |database| {
+        let sender = Sender::new(database.open().await).await;
+        let items = (0..200).map(|n| event_of_day(1 + n % 3, &format!("m{n}"))).collect();
+        sender.send(items).await.unwrap();
+        let all = sender.found();
+        let segments = database.dir().join("segments");
+        let files = || std::fs::read_dir(&segments).unwrap().count();
+        let mut failures = 0;
+        while let Err(error) = sender.store.flush().await {
+            assert!(matches!(error, Error::DiskFull), "{error:?}");
+            assert!(everything(&sender.store.snapshot(sender.organization())) == all, "events stay where they are");
+            assert_eq!((sender.store.segments_size().0, files()), (0, 0), "nothing of a failed flush is left");
+            assert_eq!(sender.send(vec![]).await.unwrap().recorded, 0);
+            failures += 1;
+            assert!(failures < 200, "there was room again");
+        }
+        assert!(failures > 0, "the disk was full");
+        assert_eq!(sender.store.segments_size().1, 200);
+        assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+        sender.close().await;
+        let sender = sender.at(database.open().await);
+        assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+        sender.close().await;
+    });
+}
+
+on_both!(
+    a_disk_that_is_nearly_full_takes_no_events_for_a_while,
+    a_file_that_cannot_be_made_keeps_events_where_they_are,
+);
+
+async fn a_disk_that_is_nearly_full_takes_no_events_for_a_while(database: &Database) {
+    let free = Arc::new(AtomicU64::new(u64::MAX / 4));
+    let disk = Disk::from_fn({
+        let free = Arc::clone(&free);
+        move |_| Ok((free.load(Ordering::SeqCst), 100 << 30))
+    });
+    let tuning = Tuning { disk, ..Tuning::default() };
+    let sender = Sender::new(Store::open(Options { tuning, ..database.options() }).await.unwrap()).await;
+    sender.send(vec![event("a")]).await.unwrap();
+    assert!(!sender.store.is_disk_low());
+
+    // Five of a hundred is kept free, to the byte.
+    free.store((5 << 30) - 1, Ordering::SeqCst);
+    is_low(&sender, true).await;
+    assert!(matches!(sender.send(vec![event("b")]).await, Err(Error::DiskFull)));
+    assert_eq!(sender.found().len(), 1, "what is there is read");
+    sender.store.flush().await.unwrap();
+    assert_eq!(everything(&sender.store.snapshot(sender.organization())).len(), 1, "and moved");
+
+    free.store(5 << 30, Ordering::SeqCst);
+    is_low(&sender, false).await;
+    assert_eq!(sender.send(vec![event("b")]).await.unwrap().sequences, [1]);
+    sender.close().await;
+}
+
+/// Waits until the store has looked.
+async fn is_low(sender: &Sender, wanted: bool) {
+    while sender.store.is_disk_low() != wanted {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn a_file_that_cannot_be_made_keeps_events_where_they_are(database: &Database) {
+    let sender = Sender::new(database.open().await).await;
+    sender.send(vec![event_of_day(1, "a"), event_of_day(60, "b")]).await.unwrap();
+    let all = sender.found();
+    // In the way of the second segment's index.
+    let in_the_way = database.dir().join("segments/0000000002.index.part");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let error = sender.store.flush().await.unwrap_err();
+    assert!(matches!(&error, Error::File { .. }), "{error:?}");
+    assert!(error.to_string().contains("0000000002.index"), "{error}");
+    assert_eq!(std::fs::read_dir(database.dir().join("segments")).unwrap().count(), 1, "the first one is gone again");
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    sender.store.flush().await.unwrap();
+    assert_eq!(sender.store.segments_size().1, 2);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all);
     sender.close().await;
 }

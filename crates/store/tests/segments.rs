@@ -1,14 +1,21 @@
 //! Events move from frames to chunks, from chunks to segments, and are found once each wherever they are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use trailbook_event::limits::{FLUSH_WINDOWS_MAX, REMOVED_SECONDS_MIN};
 use trailbook_store::segment::RowReader;
-use trailbook_store::{Options, Snapshot, Store};
+use trailbook_store::{Item, Options, Snapshot, Store, Tuning};
 
 use crate::database::Database;
-use crate::writes::{Found, Sender, assert_dense, event, events};
+use crate::writes::{Found, Sender, SetClock, assert_dense, event_of_day, events, large_event};
 
-on_both!(events_are_found_once_wherever_they_are,);
+on_both!(
+    events_are_found_once_wherever_they_are,
+    replaced_files_stay_as_long_as_a_query_may_take,
+    late_events_share_a_segment,
+    few_large_events_reach_the_disk,
+);
 
 /// Every event of a snapshot, from its frames and its segments, by sequence.
 pub(crate) fn everything(snapshot: &Snapshot) -> Vec<Found> {
@@ -61,4 +68,113 @@ async fn events_are_found_once_wherever_they_are(database: &Database) {
     let again = sender.at(database.open().await);
     assert!(everything(&again.store.snapshot(again.organization())) == want, "after a restart");
     again.close().await;
+}
+
+async fn replaced_files_stay_as_long_as_a_query_may_take(database: &Database) {
+    let clock = SetClock::at(START_MS);
+    // Nothing is kept of files, so that they are read each time. More than 50 events wake the keeper.
+    let tuning = Tuning { cache_bytes: 0, flush_events: 50, ..Tuning::default() };
+    let options = Options { clock: clock.clock(), tuning, ..database.options() };
+    let sender = Sender::new(Store::open(options).await.unwrap()).await;
+    for round in 0..3 {
+        let items = (0..40).map(|n| event_of_day(-200, &format!("m{round}-{n}"))).collect();
+        sender.send(items).await.unwrap();
+        sender.store.flush().await.unwrap();
+    }
+    let before = sender.store.snapshot(sender.organization());
+    let want = everything(&before);
+    while sender.store.compact().await.unwrap() {}
+    assert_eq!(sender.store.segments_size().0, 1);
+    let segments = database.dir().join("segments");
+    let old_file = segments.join("0000000001.rows");
+    assert!(old_file.exists());
+    assert!(everything(&before) == want, "after compaction");
+
+    let age_ms = i64::try_from(REMOVED_SECONDS_MIN).unwrap() * 1_000;
+    clock.set(START_MS + age_ms);
+    wake_keeper(&sender, 1).await;
+    assert!(old_file.exists(), "it is not old enough");
+    clock.set(START_MS + age_ms + 1);
+    wake_keeper(&sender, 2).await;
+    while old_file.exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(everything(&before) == want, "who has it open reads on");
+    let after = everything(&sender.store.snapshot(sender.organization()));
+    assert!(after[..want.len()] == want);
+    assert_eq!(after.len(), want.len() + 120);
+    assert_eq!(sender.store.damage(), Vec::<String>::new());
+    sender.close().await;
+    assert_eq!(database.number("SELECT COUNT(*) FROM segments WHERE id <= 3").await, 0, "it is forgotten");
+}
+
+/// The time of these tests: February 2026.
+const START_MS: i64 = 1_770_000_000_000;
+
+/// Lets the keeper flush, and then look for what it can remove.
+async fn wake_keeper(sender: &Sender, time: u64) {
+    let items = (0..60).map(|n| event_of_day(30, &format!("w{time}-{n}"))).collect();
+    sender.send(items).await.unwrap();
+    while sender.store.recent_size().0 > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(400)).await;
+}
+
+async fn late_events_share_a_segment(database: &Database) {
+    let clock = SetClock::at(START_MS);
+    let sender = Sender::new(database.open_at(clock.clock()).await).await;
+    // Twenty windows of four weeks, and some events of each; the first ones have most.
+    let mut items = Vec::new();
+    for window in 0..20 {
+        for n in 0..40 - window {
+            items.push(event_of_day(-28 * window, &format!("m{window}-{n}")));
+        }
+    }
+    for some in items.chunks(100) {
+        sender.send(some.iter().map(again).collect()).await.unwrap();
+        sender.store.chunk().await.unwrap();
+    }
+    let want = everything(&sender.store.snapshot(sender.organization()));
+    sender.store.flush().await.unwrap();
+    assert_eq!(sender.store.segments_size().0, FLUSH_WINDOWS_MAX as u64 + 1);
+    let mixed = "SELECT COUNT(*) FROM segments WHERE days = 0 AND removed_ms IS NULL";
+    assert_eq!(database.number(mixed).await, 1);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == want);
+
+    // The same once more: what is past becomes one segment a window, and one of what is mixed.
+    sender.send(items.iter().map(again).collect()).await.unwrap();
+    sender.store.flush().await.unwrap();
+    let want = everything(&sender.store.snapshot(sender.organization()));
+    assert_eq!(want.len(), items.len() * 2);
+    let mut jobs = 0;
+    while sender.store.compact().await.unwrap() {
+        jobs += 1;
+        assert!(jobs < 100, "compaction comes to an end");
+        assert!(everything(&sender.store.snapshot(sender.organization())) == want);
+    }
+    assert_eq!(database.number(mixed).await, 1);
+    assert!(sender.store.segments_size().0 <= FLUSH_WINDOWS_MAX as u64 + 2, "{:?}", sender.store.segments_size());
+    sender.close().await;
+    let sender = sender.at(database.open_at(clock.clock()).await);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == want);
+    sender.close().await;
+}
+
+async fn few_large_events_reach_the_disk(database: &Database) {
+    let tuning = Tuning { flush_bytes: 20 << 20, ..Tuning::default() };
+    let sender = Sender::new(Store::open(Options { tuning, ..database.options() }).await.unwrap()).await;
+    for _ in 0..20 {
+        sender.send((0..20).map(|_| large_event(100_000)).collect()).await.unwrap();
+    }
+    while sender.store.segments_size().1 < 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(everything(&sender.store.snapshot(sender.organization())).len(), 400);
+    sender.close().await;
+}
+
+/// The same event to be sent once more.
+fn again(item: &Item) -> Item {
+    Item { sealed: item.sealed.clone(), client_id: None }
 }

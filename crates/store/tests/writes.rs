@@ -128,6 +128,23 @@ pub(crate) fn event_with_id(n: u8, action: &str) -> Item {
     Item { sealed: sealed(&json), client_id: Some(Fingerprint::of(action.as_bytes())) }
 }
 
+/// An event of a day of January 2026 (from 1 on), or of the months after it, with a mark of its own.
+pub(crate) fn event_of_day(day: i64, mark: &str) -> Item {
+    let date = date_of(day);
+    let json = format!(
+        r#"{{"source":"catalog","action":"a","occurred_at":"{date}T08:00:00Z","message":"of {mark}",
+        "meta":{{"mark":"{mark}","day":{day}}}}}"#
+    );
+    Item { sealed: sealed(&json), client_id: None }
+}
+
+/// The date of a day of 2025 or 2026; January 1st 2026 is 1.
+fn date_of(day: i64) -> String {
+    const DAY_MS: i64 = 86_400_000;
+    const JANUARY_MS: i64 = 1_767_225_600_000;
+    Timestamp::from_millis(JANUARY_MS + (day - 1) * DAY_MS).to_string()[..10].to_owned()
+}
+
 /// An event with a message of so many bytes.
 pub(crate) fn large_event(bytes: usize) -> Item {
     let json = format!(r#"{{"source":"catalog","action":"a","message":"{}"}}"#, "x".repeat(bytes));
@@ -139,7 +156,7 @@ fn sealed(text: &str) -> Sealed {
     let mut random = [7; 10];
     random[2..].copy_from_slice(&NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     let now = Timestamp::parse("2026-01-15T12:00:00.123456789Z").unwrap();
-    let given = Given { now, skew_ms_max: 0, random, keep_initiated: false };
+    let given = Given { now, skew_ms_max: i64::MAX / 4, random, keep_initiated: false };
     let Normalised::Event(event) = normalise(json::parse(text.as_bytes()).unwrap(), text.len(), &given).unwrap() else {
         panic!("{text} is not an event");
     };
