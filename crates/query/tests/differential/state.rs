@@ -1,0 +1,106 @@
+//! A store with several logs, and all that was recorded in them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tempfile::TempDir;
+use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
+use trailbook_store::{Append, Clock, CredentialId, Disk, Item, Options, Organization, Snapshot, Store, Tuning};
+
+use crate::oracle::Known;
+
+/// When the first store opens: 2026-01-15T12:00:00Z, in milliseconds since 1970.
+const NOW_MS: i64 = 1_768_478_400_000;
+
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) dir: TempDir,
+    pub(crate) logs: Vec<Log>,
+    clock: Arc<AtomicI64>,
+    chunk_events: usize,
+}
+
+/// The log of one organization.
+pub(crate) struct Log {
+    organization: Organization,
+    credential: CredentialId,
+    last_recorded_ms: i64,
+    pub(crate) known: Vec<Known>,
+}
+
+impl State {
+    pub(crate) async fn new(logs: usize, chunk_events: usize) -> Self {
+        let dir = TempDir::new().unwrap();
+        let clock = Arc::new(AtomicI64::new(NOW_MS));
+        let store = open(&dir, &clock, chunk_events).await;
+        let mut state = Self { store, dir, logs: Vec::new(), clock, chunk_events };
+        for number in 0..logs {
+            let (organization, _) = state.store.catalog().organization_or_new(&format!("log-{number}")).await.unwrap();
+            let token = new_token().unwrap();
+            let grant = Some(Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() });
+            let entry = NewEntry {
+                organization: organization.clone(),
+                name: format!("sender-{number}"),
+                token: token.clone(),
+                grant,
+            };
+            state.store.catalog().create_entry(entry).await.unwrap();
+            let credential = state.store.catalog().credentials().await.unwrap().find(&token).unwrap().id();
+            state.logs.push(Log { organization, credential, last_recorded_ms: 0, known: Vec::new() });
+        }
+        state
+    }
+
+    /// Lets time pass, or go back.
+    pub(crate) fn pass(&self, millis: i64) {
+        self.clock.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Records events in one write.
+    pub(crate) async fn append(&mut self, log: usize, items: Vec<Item>) {
+        let log = &mut self.logs[log];
+        let sent: Vec<Vec<u8>> = items.iter().map(|item| item.sealed.canonical().to_vec()).collect();
+        let append =
+            Append { organization: log.organization.clone(), credential: log.credential, items, remember: None };
+        let appended = self.store.append(append).await.unwrap();
+        assert_eq!(appended.recorded, sent.len() as u64);
+        // Times of recording never go back.
+        log.last_recorded_ms = log.last_recorded_ms.max(self.clock.load(Ordering::Relaxed));
+        for (sequence, canonical) in appended.sequences.into_iter().zip(&sent) {
+            assert_eq!(sequence, log.known.len() as u64);
+            log.known.push(Known::new(sequence, log.last_recorded_ms, canonical));
+        }
+    }
+
+    pub(crate) fn snapshot(&self, log: usize) -> Snapshot {
+        self.store.snapshot(&self.logs[log].organization)
+    }
+
+    /// Closes the store, lets its files be changed, and opens it again.
+    pub(crate) async fn reopen(&mut self, change: impl FnOnce(&std::path::Path)) {
+        self.store.close().await;
+        change(self.dir.path());
+        self.store = open(&self.dir, &self.clock, self.chunk_events).await;
+    }
+}
+
+async fn open(dir: &TempDir, clock: &Arc<AtomicI64>, chunk_events: usize) -> Store {
+    let now = Arc::clone(clock);
+    let tuning = Tuning {
+        chunk_events,
+        // Only when a test says so.
+        flush_events: u64::MAX,
+        flush_bytes: u64::MAX,
+        flush_age_ms: 1 << 60,
+        cache_bytes: 1 << 20,
+        disk: Disk::from_fn(|_| Ok((1 << 40, 1 << 41))),
+    };
+    let options = Options {
+        data_dir: dir.path().to_owned(),
+        catalog: None,
+        idempotency_window_ms: 1_000_000,
+        clock: Clock::from_fn(move || now.load(Ordering::Relaxed)),
+        tuning,
+    };
+    Store::open(options).await.unwrap()
+}
