@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use trailbook_event::Uuid;
+use trailbook_event::limits::RECENT_EVENTS_MAX;
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
-use trailbook_store::{Append, Clock, Credential, Options, Store};
+use trailbook_store::{Append, Clock, Credential, Options, Store, Tuning};
 
 use crate::generate::{Generator, ORGANIZATIONS, RUN_EVENTS, Random, organization_name};
 use crate::parameters::Parameters;
@@ -58,7 +59,13 @@ struct Shared {
 
 /// How the store is opened, for writing and for reading.
 pub(crate) fn options(folder: &Path) -> Options {
-    Options { data_dir: folder.to_owned(), catalog: None, idempotency_window_ms: DAY_MS, clock: Clock::system() }
+    Options {
+        data_dir: folder.to_owned(),
+        catalog: None,
+        idempotency_window_ms: DAY_MS,
+        clock: Clock::system(),
+        tuning: Tuning::default(),
+    }
 }
 
 /// Appends all events, prints what was measured, and tells the parameters the ids that they ask for.
@@ -79,7 +86,7 @@ pub(crate) async fn ingest(folder: &Path, parameters: &mut Parameters) -> Result
     let settled = start.elapsed();
     let cpu_us = process::cpu_us().map_err(|e| e.to_string())? - cpu_before_us - taken.making_cpu_us;
 
-    for (part, bytes) in ours::parts(&shared.store) {
+    for (part, bytes) in ours::parts(&shared.store)? {
         results::print(json!({"kind": "part", "system": "ours", "name": part, "bytes": bytes}));
     }
     shared.store.close().await;
@@ -224,6 +231,10 @@ async fn append_pool(shared: &Arc<Shared>, pool: u64) -> Result<(), String> {
 async fn append_batches(shared: &Shared, mut random: Random) -> Result<(), String> {
     let next = || shared.batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some(batch) = next() {
+        // A client that is told to come later does; here it is kept from asking.
+        while shared.store.recent_size().0 > RECENT_EVENTS_MAX / 8 * 7 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let credential = shared.credentials.get(batch.organization).ok_or("an organization without a credential")?;
         let items = shared.pipeline.prepare(&batch.lines, &mut random, None)?;
         if !batch.wanted.is_empty() {
