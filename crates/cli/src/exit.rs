@@ -9,7 +9,7 @@ use crate::output;
 pub(crate) enum Exit {
     /// All of it was done: 0.
     Done,
-    /// A part was refused, or what was named is not there: 1.
+    /// A part was refused, or what was named is not there, or damage was found: 1.
     Partly,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Each command is a module; what it ends with is in `exit`, what it prints goes through `output`.
 
+mod check;
 mod client;
 mod demo;
 mod exit;
@@ -20,8 +21,8 @@ use clap::{Parser, Subcommand};
 ///
 /// Settings come from flags, from TRAILBOOK_… variables, and from a TOML file, in this order.
 ///
-/// Exit codes: 0 done, 1 part of it was refused or what was named is not there, 2 wrong usage or configuration, 3 the
-/// server, the network or a disk failed.
+/// Exit codes: 0 done, 1 part of it was refused, or what was named is not there, or damage was found, 2 wrong usage or
+/// configuration, 3 the server, the network or a disk failed.
 #[derive(Parser)]
 #[command(name = "trailbook", version, verbatim_doc_comment)]
 struct Arguments {
@@ -36,6 +37,7 @@ enum Command {
     Send(send::Arguments),
     Query(query::Arguments),
     Token(token::Arguments),
+    Check(check::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Send(arguments) => send::run(arguments).await,
             Command::Query(arguments) => query::run(arguments).await,
             Command::Token(arguments) => token::run(arguments).await,
+            Command::Check(arguments) => check::run(arguments).await,
         }
     });
     match result {

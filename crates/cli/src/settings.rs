@@ -9,7 +9,7 @@ use trailbook_server::settings::{
     DATA_DIR_DEFAULT, Layer, LogFormat, LogLevel, Settings, SettingsError, parse_duration_ms,
 };
 
-/// Where a server keeps what it keeps. Shared by `serve` and `token`.
+/// Where a server keeps what it keeps. Shared by `serve`, `check` and `token`.
 #[derive(Args)]
 pub(crate) struct Place {
     /// A TOML file with settings; flags and environment win over it
@@ -79,6 +79,14 @@ pub(crate) struct SettingsArguments {
     /// How long an Idempotency-Key or a client's event id is remembered [default: 7d]
     #[arg(long, value_name = "DURATION", env = "TRAILBOOK_IDEMPOTENCY_WINDOW", value_parser = parse_duration_ms)]
     idempotency_window: Option<i64>,
+    /// How many events in memory are moved to disk at once, 1 to 200000 [default: 200000]
+    ///
+    /// Fewer take less memory and make more, smaller files, which are merged later.
+    #[arg(long, value_name = "N", env = "TRAILBOOK_FLUSH_EVENTS")]
+    flush_events: Option<u64>,
+    /// After how long events are moved to disk, however few they are, 1s to 5m [default: 5m]
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_FLUSH_AFTER", value_parser = parse_duration_ms)]
+    flush_after: Option<i64>,
     /// What is replaced in events before anything else sees them, as a JSON list
     ///
     /// Such as: '[{"name": "mail", "path": "actor.email"}, {"name": "card", "pattern": "[0-9]{16}"}]'
@@ -117,6 +125,8 @@ impl SettingsArguments {
             keep_initiated: self.keep_initiated,
             skew_ms_max: self.clock_skew,
             idempotency_window_ms: self.idempotency_window,
+            flush_events: self.flush_events,
+            flush_age_ms: self.flush_after,
             ..Layer::default()
         };
         let lists = [

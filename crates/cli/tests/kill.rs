@@ -1,11 +1,13 @@
 //! `kill -9` while clients send: after a restart every acknowledged event is there, exactly once.
 //!
 //! The real binary, on a real disk, on both databases. Half of the clients choose their events' ids and send what was
-//! not acknowledged again; that must not double anything either.
+//! not acknowledged again; that must not double anything either. Once more with a server that moves events to disk and
+//! merges segments all the time, so that it is killed in the middle of that.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -16,22 +18,46 @@ use tempfile::TempDir;
 use crate::harness::{DEADLINE, Process, run, shown, trailbook};
 
 const ROUNDS: usize = 10;
+/// While events move to disk a round takes longer, and every kill hits a flush or a merge.
+const FLUSH_ROUNDS: usize = 5;
 const CLIENTS: usize = 8;
 const ACKNOWLEDGED_PER_ROUND: usize = 300;
+/// Every write or two is moved to disk, and every eight segments are merged.
+const FLUSH: [&str; 4] = ["--flush-events", "40", "--flush-after", "1s"];
 
 #[test]
 fn nothing_acknowledged_is_lost_or_doubled_on_sqlite() {
-    kill_and_check(&[]);
+    kill_and_check(&[], &[], ROUNDS);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_or_doubled_on_postgres() {
+    on_postgres("memory", |catalog| {
+        kill_and_check(catalog, &[], ROUNDS);
+    });
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_while_events_move_to_disk_on_sqlite() {
+    let (folder, stored) = kill_and_check(&[], &FLUSH, FLUSH_ROUNDS);
+    check_segments(folder.path(), &[], stored);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_while_events_move_to_disk_on_postgres() {
+    on_postgres("disk", |catalog| {
+        let (folder, stored) = kill_and_check(catalog, &FLUSH, FLUSH_ROUNDS);
+        check_segments(folder.path(), catalog, stored);
+    });
+}
+
+fn on_postgres(suffix: &str, test: impl FnOnce(&[&str])) {
     let server =
         std::env::var("TRAILBOOK_TEST_POSTGRES").expect("set TRAILBOOK_TEST_POSTGRES, or run `cargo xtask test`");
-    let name = format!("trailbook_kill_{}", std::process::id());
+    let name = format!("trailbook_kill_{suffix}_{}", std::process::id());
     psql(&server, &format!("CREATE DATABASE {name}"));
     let (base, _) = server.rsplit_once('/').expect("the URL names a database");
-    kill_and_check(&["--catalog", &format!("{base}/{name}")]);
+    test(&["--catalog", &format!("{base}/{name}")]);
     psql(&server, &format!("DROP DATABASE {name} WITH (FORCE)"));
 }
 
@@ -49,14 +75,15 @@ struct Acknowledged {
     mark: String,
 }
 
-fn kill_and_check(catalog: &[&str]) {
+/// Gives the folder, and how many events there are in it.
+fn kill_and_check(catalog: &[&str], flush: &[&str], rounds: usize) -> (TempDir, usize) {
     let folder = TempDir::new().expect("a folder can be made");
     let data_dir = shown(&folder.path().join("data"));
     let token = new_token(&data_dir, catalog);
     let mut acknowledged = Vec::new();
     let mut unanswered = Vec::new();
-    for round in 0..ROUNDS {
-        let (server, address) = serve(&data_dir, catalog);
+    for round in 0..rounds {
+        let (server, address) = serve(&data_dir, &[catalog, flush].concat());
         let (sender, receiver) = sync_channel(10_000);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -72,12 +99,27 @@ fn kill_and_check(catalog: &[&str]) {
         unanswered.extend(clients.into_iter().filter_map(|client| client.join().expect("clients do not panic")));
     }
 
-    let (server, address) = serve(&data_dir, catalog);
+    let (server, address) = serve(&data_dir, &[catalog, flush].concat());
     let resent = resend(&address, &token, &unanswered);
     let stored = stored(&format!("http://{address}"), &token);
     assert_eq!(server.stop(), Some(0));
     check(&acknowledged, &stored);
     check(&resent, &stored);
+    (folder, stored.len())
+}
+
+/// Nearly all events are in segments, every byte of which is what was written, and segments were merged.
+fn check_segments(folder: &Path, catalog: &[&str], stored: usize) {
+    let data_dir = folder.join("data");
+    let ended = run([["check", "--json", "--data-dir", &shown(&data_dir)].as_slice(), catalog].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let found: Value = serde_json::from_str(&ended.stdout).expect("one JSON object");
+    let number = |key: &str| found[key].as_u64().expect("a number");
+    assert!(number("events") <= stored as u64 && number("events") > stored as u64 / 2, "{found} of {stored}");
+    let names = data_dir.join("segments").read_dir().expect("the folder is there");
+    let ids = names.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse::<u64>().ok());
+    let newest = ids.max().expect("there is a segment");
+    assert!(number("segments") < newest / 2, "{} segments are in use of {newest} that were made", number("segments"));
 }
 
 /// Receives acknowledgements until there are so many.

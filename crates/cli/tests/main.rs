@@ -5,6 +5,7 @@
 mod fake;
 mod harness;
 
+mod check;
 mod demo;
 mod kill;
 mod query;

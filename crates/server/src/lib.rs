@@ -49,7 +49,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         catalog: settings.catalog.clone(),
         idempotency_window_ms: settings.idempotency_window_ms,
         clock: clock.clone(),
-        tuning: trailbook_store::Tuning::default(),
+        tuning: settings.tuning.clone(),
     })
     .await?;
     set_file_entries(&store, &settings).await?;

@@ -85,22 +85,41 @@ impl Metrics {
         };
         registry.register("commits", "Transactions of the journal", counter(commits.count));
         registry.register("commit_microseconds", "Time that they took in all", counter(commits.micros));
+        let (_, hits, misses) = store.page_cache();
+        registry.register("page_cache_hits", "Reads of a page that was in memory", counter(hits));
+        registry.register("page_cache_misses", "Reads of a page that went to its file", counter(misses));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &registry);
-        let (events, bytes) = store.recent_size();
-        let gauges = [
-            ("recent_events", "Events in memory", events),
-            ("recent_bytes", "What they take", bytes),
-            ("appends_waiting", "Writes that wait for their commit", store.appends_waiting() as u64),
-        ];
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
-        for (name, help, value) in gauges {
+        for (name, help, value) in gauges(store) {
             let _ = write!(text, "# HELP trailbook_{name} {help}.\n# TYPE trailbook_{name} gauge\n");
             let _ = writeln!(text, "trailbook_{name} {value}");
         }
         text.push_str("# EOF\n");
         text
     }
+}
+
+/// What is so now: name, meaning, value.
+fn gauges(store: &Store) -> [(&'static str, &'static str, u64); 9] {
+    let (events, bytes) = store.recent_size();
+    let (segments, segment_events, segment_bytes) = store.segments_size();
+    let (cache_bytes, _, _) = store.page_cache();
+    [
+        ("recent_events", "Events in memory that no segment has yet", events),
+        ("recent_bytes", "What they take", bytes),
+        ("appends_waiting", "Writes that wait for their commit", store.appends_waiting() as u64),
+        ("segments", "Segments on disk", segments),
+        ("segment_events", "Their events", segment_events),
+        ("segment_bytes", "The bytes of their files", segment_bytes),
+        ("page_cache_bytes", "Pages of segment files in memory", cache_bytes),
+        ("damaged_files", "Files that were found missing or damaged since the start", store.damage().len() as u64),
+        (
+            "disk_low",
+            "1 while the reserve of the disk is touched and new events are refused",
+            store.is_disk_low().into(),
+        ),
+    ]
 }

@@ -6,6 +6,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use trailbook_event::limits::{DISK_RESERVE_BYTES_MIN, DISK_RESERVE_PERCENT, REPORTED_ERRORS_MAX};
+use trailbook_store::Store;
+
 use crate::app::App;
 use crate::status;
 
@@ -17,18 +20,43 @@ pub(crate) async fn get_livez() -> &'static str {
     "ok\n"
 }
 
-/// Says whether writes and queries can be answered: the catalog is there.
+/// Says whether requests can be answered: the catalog is there.
+///
+/// Where a part of them cannot, because a file is damaged or the disk has no room for new events, the text says so, a
+/// line for each, and the status stays 200: the rest goes on.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
-    (status = 200, description = "Requests can be answered"),
+    (status = 200, description = "Requests can be answered; the text says which cannot"),
     (status = 503, description = "They cannot; the text says why"),
 ))]
 pub(crate) async fn get_readyz(State(app): State<Arc<App>>) -> Response {
     match app.store.catalog().ping().await {
-        Ok(()) => (status::readiness(true), "ready\n").into_response(),
+        Ok(()) => (status::readiness(true), ready(&app.store)).into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (status::readiness(false), "the catalog does not answer\n").into_response()
         }
+    }
+}
+
+/// What a server that is ready says: whether there is anything that it cannot do.
+fn ready(store: &Store) -> String {
+    let damage = store.damage();
+    let mut lines: Vec<String> = Vec::new();
+    if store.is_disk_low() {
+        lines.push(format!(
+            "less than {DISK_RESERVE_PERCENT} % of the disk, or {} MiB, is free; new events are refused until there is \
+             room",
+            DISK_RESERVE_BYTES_MIN / (1024 * 1024)
+        ));
+    }
+    let shown = damage.iter().take(REPORTED_ERRORS_MAX);
+    lines.extend(shown.map(|damage| format!("{damage}; queries that need it fail; run trailbook check")));
+    if damage.len() > REPORTED_ERRORS_MAX {
+        lines.push(format!("{} more files are damaged", damage.len() - REPORTED_ERRORS_MAX));
+    }
+    match lines.as_slice() {
+        [] => "ready\n".to_owned(),
+        lines => lines.iter().map(|line| format!("ready, but {line}\n")).collect(),
     }
 }
 

@@ -10,8 +10,16 @@ use trailbook_query::{Answer, Cancel, Error, Query};
 use crate::app::App;
 use crate::auth::Caller;
 
-/// Answers a query over the events of the caller's organization.
+/// Answers a query over the events of the caller's organization. Damage that it meets is remembered.
 pub(crate) async fn search(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
+    run(app, caller, query).await.inspect_err(|error| match error {
+        Error::Damaged { what, reason } => app.store.note_damage(what, reason),
+        Error::Failed(reason) => tracing::error!(%reason, "a query failed"),
+        _ => {}
+    })
+}
+
+async fn run(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
     let stop = StopOnDrop(Cancel::default());
     let work = async {
         // The semaphore is never closed.

@@ -13,7 +13,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use trailbook_event::limits::{CHUNK_EVENTS_MAX, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX};
 use trailbook_event::{Severity, exclude, redact};
+use trailbook_store::Tuning;
 
 pub use duration::parse_duration_ms;
 pub use external_access::ExternalAccess;
@@ -26,6 +28,8 @@ pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std:
 pub const SKEW_MS_DEFAULT: i64 = 60 * 60 * 1_000;
 /// How long an idempotency key is remembered, where nothing else is said: a week, longer than any retry.
 pub const IDEMPOTENCY_WINDOW_MS_DEFAULT: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// The least and the most that `flush_after` may be, in milliseconds. The age is looked at once a second.
+const FLUSH_AFTER_MS: (i64, i64) = (1_000, FLUSH_SECONDS_MAX as i64 * 1_000);
 
 /// What a server runs with. Made by [`Layer::resolve`].
 #[derive(Clone)]
@@ -50,6 +54,8 @@ pub struct Settings {
     pub skew_ms_max: i64,
     /// How long an idempotency key or a client's event id is remembered, in milliseconds.
     pub idempotency_window_ms: i64,
+    /// When events move from memory to disk. A part of it is configured, the rest is for tests.
+    pub tuning: Tuning,
     /// What is replaced in events before anything else sees them.
     pub redaction_rules: Vec<redact::RuleConfig>,
     /// What is kept out of the log.
@@ -180,9 +186,10 @@ pub struct SeverityLogLevelsLayer {
     pub critical: Option<LogLevel>,
 }
 
-/// Settings as one source gives them; what it does not mention is `None`. Field by field as [`Settings`].
+/// Settings as one source gives them; what it does not mention is `None`. Field by field as [`Settings`], and what of
+/// its [`Tuning`] can be set.
 #[derive(Clone, Default)]
-#[expect(missing_docs, reason = "each is described at the field of the same name in Settings")]
+#[expect(missing_docs, reason = "each is described at the field of the same name in Settings or Tuning")]
 pub struct Layer {
     pub data_dir: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
@@ -195,6 +202,8 @@ pub struct Layer {
     pub keep_initiated: Option<bool>,
     pub skew_ms_max: Option<i64>,
     pub idempotency_window_ms: Option<i64>,
+    pub flush_events: Option<u64>,
+    pub flush_age_ms: Option<i64>,
     pub redaction_rules: Option<Vec<redact::RuleConfig>>,
     pub exclusion_rules: Option<Vec<exclude::RuleConfig>>,
     pub severity_log_levels: SeverityLogLevelsLayer,
@@ -270,6 +279,8 @@ impl Layer {
             keep_initiated: self.keep_initiated.or(lower.keep_initiated),
             skew_ms_max: self.skew_ms_max.or(lower.skew_ms_max),
             idempotency_window_ms: self.idempotency_window_ms.or(lower.idempotency_window_ms),
+            flush_events: self.flush_events.or(lower.flush_events),
+            flush_age_ms: self.flush_age_ms.or(lower.flush_age_ms),
             redaction_rules: self.redaction_rules.or(lower.redaction_rules),
             exclusion_rules: self.exclusion_rules.or(lower.exclusion_rules),
             severity_log_levels: SeverityLogLevelsLayer {
@@ -297,6 +308,7 @@ impl Layer {
             keep_initiated: self.keep_initiated.unwrap_or_default(),
             skew_ms_max: self.skew_ms_max.unwrap_or(SKEW_MS_DEFAULT),
             idempotency_window_ms: self.idempotency_window_ms.unwrap_or(IDEMPOTENCY_WINDOW_MS_DEFAULT),
+            tuning: tuning(self.flush_events, self.flush_age_ms),
             redaction_rules: self.redaction_rules.unwrap_or_default(),
             exclusion_rules: self.exclusion_rules.unwrap_or_else(exclude::portal_defaults),
             severity_log_levels: SeverityLogLevels {
@@ -331,10 +343,28 @@ impl Settings {
         }
         duration::check("clock_skew", self.skew_ms_max, 0)?;
         duration::check("idempotency_window", self.idempotency_window_ms, 1)?;
+        duration::check_within("flush_after", self.tuning.flush_age_ms, FLUSH_AFTER_MS)?;
+        if !(1..=FLUSH_EVENTS_MIN).contains(&self.tuning.flush_events) {
+            let reason = format!("must be from 1 to {FLUSH_EVENTS_MIN}, not {}", self.tuning.flush_events);
+            return Err(SettingsError::value("flush_events", reason));
+        }
         let rules = |key: &str, reason: String| SettingsError::value(key, reason);
         redact::Rules::new(&self.redaction_rules).map_err(|reason| rules("redaction_rules", reason))?;
         exclude::Rules::new(&self.exclusion_rules).map_err(|reason| rules("exclusion_rules", reason))?;
         external_access::check(&self.external_access)
+    }
+}
+
+/// The tuning of a store; what is not set stays as it is by default.
+fn tuning(flush_events: Option<u64>, flush_age_ms: Option<i64>) -> Tuning {
+    let default = Tuning::default();
+    let flush_events = flush_events.unwrap_or(default.flush_events);
+    Tuning {
+        // What is flushed is chunks, so one must not take more than a flush.
+        chunk_events: usize::try_from(flush_events).unwrap_or(CHUNK_EVENTS_MAX).min(default.chunk_events),
+        flush_events,
+        flush_age_ms: flush_age_ms.unwrap_or(default.flush_age_ms),
+        ..default
     }
 }
 
@@ -360,6 +390,7 @@ impl fmt::Debug for Settings {
             .field("keep_initiated", &self.keep_initiated)
             .field("skew_ms_max", &self.skew_ms_max)
             .field("idempotency_window_ms", &self.idempotency_window_ms)
+            .field("tuning", &self.tuning)
             .field("redaction_rules", &self.redaction_rules)
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
@@ -382,6 +413,8 @@ impl fmt::Debug for Layer {
             .field("keep_initiated", &self.keep_initiated)
             .field("skew_ms_max", &self.skew_ms_max)
             .field("idempotency_window_ms", &self.idempotency_window_ms)
+            .field("flush_events", &self.flush_events)
+            .field("flush_age_ms", &self.flush_age_ms)
             .field("redaction_rules", &self.redaction_rules)
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)

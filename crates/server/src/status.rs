@@ -36,7 +36,7 @@ pub(crate) fn native(kind: Kind) -> StatusCode {
         Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Kind::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
-        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Damaged | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use trailbook_server::settings::Layer;
+use trailbook_server::settings::{Layer, Settings};
 use trailbook_store::credential::{Grant, NewEntry, Restriction, Scope, new_token};
 use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
 
@@ -98,7 +98,16 @@ impl Server {
         Self::open(TempDir::new().unwrap(), toml).await
     }
 
+    /// A server with settings that no configuration gives.
+    pub(crate) async fn changed(toml: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::open_changed(TempDir::new().unwrap(), toml, change).await
+    }
+
     async fn open(dir: TempDir, toml: &str) -> Self {
+        Self::open_changed(dir, toml, |_| {}).await
+    }
+
+    async fn open_changed(dir: TempDir, toml: &str, change: impl FnOnce(&mut Settings)) -> Self {
         // A second call finds it done.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let own = Layer {
@@ -106,7 +115,8 @@ impl Server {
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             ..Layer::default()
         };
-        let settings = own.over(Layer::from_toml(toml).unwrap()).resolve().unwrap();
+        let mut settings = own.over(Layer::from_toml(toml).unwrap()).resolve().unwrap();
+        change(&mut settings);
         let running = trailbook_server::start(settings).await.unwrap();
         let address = running.address();
         let (stop, stopped) = oneshot::channel();

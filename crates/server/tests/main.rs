@@ -21,6 +21,7 @@ mod portal_errors;
 mod portal_filters;
 mod redaction;
 mod search;
+mod segments;
 mod tls;
 mod wire;
 mod writes;

@@ -16,7 +16,7 @@ fn it_lives_and_is_ready_without_a_token() {
 }
 
 /// The value of a line of the counters' page.
-fn value(page: &str, name: &str) -> f64 {
+pub(crate) fn value(page: &str, name: &str) -> f64 {
     let line = page.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
     line.unwrap_or_else(|| panic!("no {name} in {page}")).rsplit(' ').next().unwrap().parse().unwrap()
 }
@@ -57,6 +57,11 @@ fn counters_count() {
             (r#"trailbook_http_requests_total{api="other",status="404"}"#, 1.0),
             ("trailbook_recent_events", 2.0),
             ("trailbook_appends_waiting", 0.0),
+            ("trailbook_segments", 0.0),
+            ("trailbook_segment_events", 0.0),
+            ("trailbook_segment_bytes", 0.0),
+            ("trailbook_damaged_files", 0.0),
+            ("trailbook_disk_low", 0.0),
         ] {
             assert_eq!(value(&page, name), expected, "{name}");
         }

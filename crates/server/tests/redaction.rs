@@ -40,12 +40,21 @@ fn expect_absent(dir: &Path, canary: &str) {
     }
 }
 
-/// The frames of the journal as text: they are compressed.
+/// Fails if what is compressed in a file of the folder, or of one below it, holds one of the texts: frames of the
+/// journal and blocks of segments.
 fn expect_frames_without(dir: &Path, canaries: &[&str]) {
+    assert!(redacted_frames(dir, canaries) > 0, "no frame was found");
+}
+
+fn redacted_frames(dir: &Path, canaries: &[&str]) -> usize {
     // Every zstd frame that begins anywhere in the files is looked into.
     const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
     let mut frames = 0;
     for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            frames += redacted_frames(&entry.path(), canaries);
+            continue;
+        }
         let bytes = std::fs::read(entry.path()).unwrap();
         for at in 0..bytes.len().saturating_sub(MAGIC.len()) {
             if bytes[at..].starts_with(&MAGIC) {
@@ -58,7 +67,7 @@ fn expect_frames_without(dir: &Path, canaries: &[&str]) {
             }
         }
     }
-    assert!(frames > 0, "no frame was found");
+    frames
 }
 
 #[test]
@@ -89,6 +98,25 @@ fn canaries_are_in_no_file_and_no_answer() {
             expect_absent(dir.path(), canary);
         }
         expect_frames_without(dir.path(), &canaries);
+    });
+}
+
+#[test]
+fn canaries_are_in_no_segment() {
+    run(async {
+        let server = Server::with(&format!("flush_events = 1\n{RULES}")).await;
+        server.post(EVENT).await.expect(201);
+        let is_flushed = async || server.get("", "/metrics").await.text().contains("trailbook_segment_events 1\n");
+        while !is_flushed().await {
+            tokio::task::yield_now().await;
+        }
+        expect_markers(&server.list("").await["data"][0]);
+        let dir = server.stop().await;
+        assert!(dir.path().join("segments").read_dir().unwrap().count() >= 2);
+        for canary in CANARIES {
+            expect_absent(dir.path(), canary);
+        }
+        redacted_frames(dir.path(), &CANARIES);
     });
 }
 

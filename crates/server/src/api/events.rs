@@ -64,7 +64,7 @@ impl From<Denial> for Problem {
         (status = 422, description = "The key, or an event's id, was used with other content", body = ProblemDocument),
         (status = 500, description = "The server failed", body = ProblemDocument),
         (status = 503, description = "The server cannot take it now; try again", body = ProblemDocument),
-        (status = 507, description = "The disk is full", body = ProblemDocument),
+        (status = 507, description = "The disk is full or nearly so; try again later", body = ProblemDocument),
     )
 )]
 pub(crate) async fn create_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -217,7 +217,8 @@ const TEXT: &str = "A search as one text, beside the other parameters: `actor:us
         (status = 401, description = "No valid token", body = ProblemDocument),
         (status = 403, description = "The token lacks events.read", body = ProblemDocument),
         (status = 414, description = "The URL is too long", body = ProblemDocument),
-        (status = 503, description = "The query took too long", body = ProblemDocument),
+        (status = 500, description = "A file that the answer needs is damaged", body = ProblemDocument),
+        (status = 503, description = "The query took too long, or a file could not be read", body = ProblemDocument),
     )
 )]
 pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -256,7 +257,8 @@ pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -
         (status = 403, description = "The token lacks events.read", body = ProblemDocument),
         (status = 404, description = "The organization has no such event", body = ProblemDocument),
         (status = 414, description = "The URL is too long", body = ProblemDocument),
-        (status = 503, description = "The query took too long", body = ProblemDocument),
+        (status = 500, description = "A file that the answer needs is damaged", body = ProblemDocument),
+        (status = 503, description = "The query took too long, or a file could not be read", body = ProblemDocument),
     )
 )]
 pub(crate) async fn get_event(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::status;
-use trailbook_event::limits::REPORTED_ERRORS_MAX;
+use trailbook_event::limits::{DISK_RESERVE_BYTES_MIN, DISK_RESERVE_PERCENT, REPORTED_ERRORS_MAX};
 
 /// What kind of problem it is. The kind decides type, title and status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     KeyReused,
     Busy,
     DiskFull,
+    Damaged,
     Internal,
 }
 
@@ -50,7 +51,8 @@ impl Kind {
             Kind::UnsupportedEncoding => ("unsupported-encoding", "The body's encoding is not supported"),
             Kind::KeyReused => ("key-reused", "The same key or id was used with other content"),
             Kind::Busy => ("busy", "The server cannot take this now; try again"),
-            Kind::DiskFull => ("disk-full", "The server's disk is full; nothing was recorded"),
+            Kind::DiskFull => ("disk-full", "The disk has no room for new events; nothing was recorded"),
+            Kind::Damaged => ("damaged", "A file that the answer needs is damaged"),
             Kind::Internal => ("internal", "The server failed"),
         }
     }
@@ -155,6 +157,15 @@ fn shortened(text: String) -> String {
     }
 }
 
+/// Why there is no room for new events, and when there will be.
+fn disk_full() -> String {
+    format!(
+        "the disk is full or nearly so: less than {DISK_RESERVE_PERCENT} % of it, or {} MiB, is free; queries are \
+         answered, and events are taken again as soon as there is room",
+        DISK_RESERVE_BYTES_MIN / (1024 * 1024)
+    )
+}
+
 impl From<trailbook_store::Error> for Problem {
     fn from(error: trailbook_store::Error) -> Self {
         use trailbook_store::Error;
@@ -168,7 +179,7 @@ impl From<trailbook_store::Error> for Problem {
             }
             Error::Reused { .. } => Kind::KeyReused,
             Error::InWork => Kind::KeyInWork,
-            Error::DiskFull => Kind::DiskFull,
+            Error::DiskFull => return Problem::new(Kind::DiskFull, disk_full()),
             Error::Unknown => {
                 return Problem::new(
                     Kind::Busy,
@@ -195,6 +206,8 @@ impl From<trailbook_query::Error> for Problem {
             Error::Parameter { name, reason } => Problem::parameter(name, reason),
             Error::Text { .. } => Problem::parameter("q", &error.to_string()),
             Error::TooLarge(reason) => Problem::new(Kind::InvalidParameter, reason.clone()),
+            Error::Damaged { .. } => Problem::new(Kind::Damaged, error.to_string()),
+            Error::Failed(reason) => Problem::new(Kind::Busy, reason.clone()),
             Error::Cancelled => Problem::new(Kind::Busy, "the query took too long; narrow it"),
         }
     }
@@ -214,8 +227,15 @@ impl IntoResponse for Problem {
             Kind::Busy | Kind::KeyInWork => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
+            // Somebody has to make room, which takes a while.
+            Kind::DiskFull => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+            }
             _ => {}
         }
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

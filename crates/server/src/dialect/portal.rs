@@ -94,6 +94,8 @@ impl From<trailbook_query::Error> for Refusal {
             trailbook_query::Error::Parameter { name, reason } => Refusal::new(Name::Input, format!("{name} {reason}")),
             error @ trailbook_query::Error::Text { .. } => Refusal::new(Name::Input, error.to_string()),
             trailbook_query::Error::TooLarge(reason) => Refusal::new(Name::Input, reason),
+            error @ trailbook_query::Error::Damaged { .. } => Refusal::new(Name::Internal, error.to_string()),
+            trailbook_query::Error::Failed(reason) => Refusal::new(Name::ServiceUnavailable, reason),
             trailbook_query::Error::Cancelled => {
                 Refusal::new(Name::ServiceUnavailable, "The query took too long; narrow it")
             }
@@ -167,7 +169,8 @@ pub(crate) struct AuditEventPage {
         (status = 400, description = "A parameter is unknown or malformed", body = BackstageError),
         (status = 401, description = "No token, or an unknown one", body = BackstageError),
         (status = 403, description = "A token of another plugin or permission", body = BackstageError),
-        (status = 503, description = "The query took too long", body = BackstageError),
+        (status = 500, description = "A file that the answer needs is damaged", body = BackstageError),
+        (status = 503, description = "The query took too long, or a file could not be read", body = BackstageError),
     )
 )]
 pub(crate) async fn list_audit_events(State(app): State<Arc<App>>, request: Request) -> Response {

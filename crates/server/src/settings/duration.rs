@@ -33,3 +33,12 @@ pub(super) fn check(key: &str, duration_ms: i64, least_ms: i64) -> Result<(), Se
     }
     Err(SettingsError::value(key, format!("must be from {least_ms}ms to 366d, not {duration_ms}ms")))
 }
+
+/// Checks a duration that has a least and a most of its own, in milliseconds, both of whole seconds.
+pub(super) fn check_within(key: &str, duration_ms: i64, (least_ms, most_ms): (i64, i64)) -> Result<(), SettingsError> {
+    if (least_ms..=most_ms).contains(&duration_ms) {
+        return Ok(());
+    }
+    let reason = format!("must be from {}s to {}s, not {duration_ms}ms", least_ms / 1_000, most_ms / 1_000);
+    Err(SettingsError::value(key, reason))
+}

@@ -13,7 +13,7 @@ use trailbook_event::limits::RULES_MAX;
 use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms};
 
 /// Every key of a configuration file.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "data_dir",
     "listen",
     "catalog",
@@ -25,6 +25,8 @@ const KEYS: [&str; 15] = [
     "keep_initiated",
     "clock_skew",
     "idempotency_window",
+    "flush_events",
+    "flush_after",
     "redaction_rules",
     "exclusion_rules",
     "severity_log_level_mappings",
@@ -69,6 +71,8 @@ fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> 
         "keep_initiated" => truth(&value).map(|v| layer.keep_initiated = Some(v)),
         "clock_skew" => duration_ms(value).map(|v| layer.skew_ms_max = Some(v)),
         "idempotency_window" => duration_ms(value).map(|v| layer.idempotency_window_ms = Some(v)),
+        "flush_events" => count(&value).map(|v| layer.flush_events = Some(v)),
+        "flush_after" => duration_ms(value).map(|v| layer.flush_age_ms = Some(v)),
         "redaction_rules" => rules(key, value, |_| Ok(())).map(|v| layer.redaction_rules = Some(v)),
         "exclusion_rules" => rules(key, value, check_patterns).map(|v| layer.exclusion_rules = Some(v)),
         "severity_log_level_mappings" | MAPPINGS_ALIAS => mappings(value).map(|v| layer.severity_log_levels = v),
@@ -121,6 +125,13 @@ fn address(value: Value) -> Result<SocketAddr, String> {
 
 fn truth(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("must be true or false, not {}", kind(value)))
+}
+
+fn count(value: &Value) -> Result<u64, String> {
+    value.as_u64().ok_or_else(|| match value {
+        Value::Number(number) => format!("must be a whole number, not {number}"),
+        other => format!("must be a whole number, not {}", kind(other)),
+    })
 }
 
 fn named<T: FromStr<Err = String>>(value: Value) -> Result<T, String> {

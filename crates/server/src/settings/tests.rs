@@ -23,6 +23,8 @@ fn nothing_said_gives_the_defaults() {
     assert_eq!((settings.log_format, settings.log_level), (LogFormat::Text, LogLevel::Info));
     assert!(!settings.keep_initiated);
     assert_eq!((settings.skew_ms_max, settings.idempotency_window_ms), (3_600_000, 604_800_000));
+    assert_eq!((settings.tuning.flush_events, settings.tuning.flush_age_ms), (200_000, 300_000));
+    assert_eq!(settings.tuning.chunk_events, 8_192);
     assert_eq!(settings.exclusion_rules, exclude::portal_defaults());
     assert!(settings.redaction_rules.is_empty() && settings.external_access.is_empty());
     assert_eq!(settings.severity_log_levels.level(Severity::Low), LogLevel::Debug);
@@ -45,6 +47,8 @@ fn every_setting_can_be_said_in_a_file() {
         keep_initiated = true
         clock_skew = "90s"
         idempotency_window = "2d"
+        flush_events = 5000
+        flush_after = "1m"
 
         [[redaction_rules]]
         name = "mail"
@@ -69,6 +73,8 @@ fn every_setting_can_be_said_in_a_file() {
     assert!(settings.behind_proxy && settings.keep_initiated);
     assert_eq!((settings.log_format, settings.log_level), (LogFormat::Json, LogLevel::Warn));
     assert_eq!((settings.skew_ms_max, settings.idempotency_window_ms), (90_000, 172_800_000));
+    assert_eq!((settings.tuning.flush_events, settings.tuning.flush_age_ms), (5_000, 60_000));
+    assert_eq!(settings.tuning.chunk_events, 5_000);
     assert_eq!(settings.redaction_rules.len(), 1);
     assert_eq!(settings.exclusion_rules[0].name.as_deref(), Some("reads"));
     assert_eq!(settings.severity_log_levels.level(Severity::Low), LogLevel::Info);
@@ -108,6 +114,14 @@ fn errors_name_the_setting_and_what_it_may_be() {
         ("log_level = 'trace'", "log_level: must be error, warn, info or debug, not \"trace\""),
         ("clock_skew = 5", "clock_skew: must be a text such as \"1h\", not a number"),
         ("clock_skew = '1w'", "clock_skew: must be a whole number and one of ms, s, m, h, d, such as 1h, not \"1w\""),
+        ("flush_events = 0", "flush_events: must be from 1 to 200000, not 0"),
+        ("flush_events = 200001", "flush_events: must be from 1 to 200000, not 200001"),
+        ("flush_events = -1", "flush_events: must be a whole number, not -1"),
+        ("flush_events = 1.5", "flush_events: must be a whole number, not 1.5"),
+        ("flush_events = '9'", "flush_events: must be a whole number, not a text"),
+        ("flush_after = '999ms'", "flush_after: must be from 1s to 300s, not 999ms"),
+        ("flush_after = '301s'", "flush_after: must be from 1s to 300s, not 301000ms"),
+        ("flush_after = 60", "flush_after: must be a text such as \"1h\", not a number"),
         ("idempotency_window = '0s'", "idempotency_window: must be from 1ms to 366d, not 0ms"),
         ("tls_cert = 'c'", "tls_key: must be set where tls_cert is"),
         ("tls_key = 'k'", "tls_cert: must be set where tls_key is"),
