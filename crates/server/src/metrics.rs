@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use trailbook_store::Store;
+use trailbook_store::{Store, Work};
 
 /// The counters. Cheap to copy: copies count together.
 #[derive(Debug, Clone)]
@@ -39,6 +39,11 @@ pub(crate) struct ResultLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RuleLabel {
     pub(crate) rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct WorkLabel {
+    pub(crate) work: &'static str,
 }
 
 fn seconds() -> Histogram {
@@ -85,6 +90,11 @@ impl Metrics {
         };
         registry.register("commits", "Transactions of the journal", counter(commits.count));
         registry.register("commit_microseconds", "Time that they took in all", counter(commits.micros));
+        let micros = Family::<WorkLabel, Counter>::default();
+        for work in Work::ALL {
+            micros.get_or_create(&WorkLabel { work: work.name() }).inc_by(store.work_micros(work));
+        }
+        registry.register("work_microseconds", "Processor time of what goes on behind requests", micros);
         let (_, hits, misses) = store.page_cache();
         registry.register("page_cache_hits", "Reads of a page that was in memory", counter(hits));
         registry.register("page_cache_misses", "Reads of a page that went to its file", counter(misses));

@@ -14,6 +14,7 @@ use crate::segment::page::{PagedWriter, Sections};
 use crate::segment::read::RowReader;
 use crate::segment::writer::{IndexWriter, RowsWriter};
 use crate::segment::{Part, Segment};
+use crate::work::{Spent, Work, away};
 use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object};
 
 /// Memory for pages while checking, in bytes.
@@ -61,7 +62,7 @@ pub async fn check(
     for entry in entries {
         let found = {
             let (files, entry) = (Arc::clone(&files), entry.clone());
-            flush::away(move || Ok(check_segment(&files, &entry))).await?
+            away(move || Ok(check_segment(&files, &entry))).await?
         };
         checked.segments += 1;
         checked.events += entry.row_count();
@@ -90,6 +91,7 @@ fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
         stop: Arc::new(AtomicBool::new(false)),
         chunk: crate::recent::Size::default(),
         own_rows: trailbook_event::limits::SEGMENT_OWN_ROWS_MIN,
+        spent: Spent::default(),
         chunking: tokio::sync::Mutex::default(),
         flushing: tokio::sync::Mutex::default(),
         compacting: tokio::sync::Mutex::default(),
@@ -122,8 +124,8 @@ fn check_segment(files: &Arc<Files>, entry: &Entry) -> Vec<String> {
 /// Writes a segment anew from its rows, and puts it in the place of the old one.
 async fn rebuild(mover: &Mover, entry: &Entry) -> Result<(), Error> {
     let (files, old) = (Arc::clone(&mover.files), entry.clone());
-    let inputs = flush::away(move || chunks_of(&files, &old)).await?;
-    let new = mover.write(inputs, Some(entry.window)).await?;
+    let inputs = away(move || chunks_of(&files, &old)).await?;
+    let new = mover.write(Work::Compact, inputs, Some(entry.window)).await?;
     if !is_same(&new.parts, &entry.parts) {
         mover.discard(&[new]);
         let reason = "its rows do not have the checksum of their events".to_owned();

@@ -16,6 +16,7 @@ use crate::flush::{Failed, Mover, remove_files};
 use crate::manifest::{self, Entry, Handle, Window};
 use crate::segment::Part;
 use crate::segment::merge::{Input, verify};
+use crate::work::{Work, away};
 
 /// Segments of like size that are merged in a window that still fills.
 const FAN_IN: usize = 8;
@@ -137,7 +138,7 @@ impl Mover {
         let is_mixed = handles.iter().any(|handle| handle.entry.window == Window::MIXED);
         let mut added = Vec::new();
         for inputs in by_owner(inputs, self.own_rows) {
-            match self.write(inputs, is_mixed.then_some(Window::MIXED)).await {
+            match self.write(Work::Compact, inputs, is_mixed.then_some(Window::MIXED)).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
                     self.discard(&added);
@@ -155,7 +156,7 @@ impl Mover {
         }
         self.files.note(error);
         let files = Arc::clone(&self.files);
-        let searched = crate::flush::away(move || {
+        let searched = away(move || {
             let is_damaged = |handle: &&Arc<Handle>| handle.segment().and_then(|segment| verify(&segment)).is_err();
             let mut damaged: Vec<i64> = handles.iter().filter(is_damaged).map(|handle| handle.entry.id).collect();
             if damaged.is_empty() {
@@ -180,7 +181,7 @@ impl Mover {
             return Ok(());
         }
         let (files, gone) = (Arc::clone(&self.files), ids.clone());
-        crate::flush::away(move || {
+        away(move || {
             gone.iter().for_each(|id| remove_files(&files, *id));
             Ok(())
         })

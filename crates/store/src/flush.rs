@@ -22,6 +22,7 @@ use crate::segment::Part;
 use crate::segment::merge::{self, Input};
 use crate::segment::page::PagedWriter;
 use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::work::{Spent, Work, away};
 use crate::{Catalog, Error};
 
 /// What moves events from one place to the next.
@@ -36,6 +37,7 @@ pub(crate) struct Mover {
     pub(crate) chunk: Size,
     /// Rows of an organization in a window from which on it gets a segment of its own.
     pub(crate) own_rows: u64,
+    pub(crate) spent: Spent,
     /// One builds a chunk at a time, one flushes, one compacts.
     pub(crate) chunking: tokio::sync::Mutex<()>,
     pub(crate) flushing: tokio::sync::Mutex<()>,
@@ -104,7 +106,8 @@ impl Mover {
         let _one = self.chunking.lock().await;
         while self.recent.tail_size().has(enough) {
             let Some(taken) = self.recent.take(self.chunk) else { break };
-            let chunk = away(move || taken.build()).await?;
+            let spent = self.spent.clone();
+            let chunk = away(move || spent.count(Work::Chunk, || taken.build())).await?;
             self.recent.put(chunk);
         }
         Ok(())
@@ -119,7 +122,7 @@ impl Mover {
         }
         let mut added = Vec::new();
         for (window, inputs) in self.windows(&chunks) {
-            match self.write(inputs, window).await {
+            match self.write(Work::Flush, inputs, window).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
                     self.discard(&added);
@@ -155,14 +158,15 @@ impl Mover {
     }
 
     /// Merges inputs into one segment on disk, and reads it back.
-    pub(crate) async fn write(&self, inputs: Vec<Input>, window: Option<Window>) -> Result<Entry, Error> {
+    pub(crate) async fn write(&self, work: Work, inputs: Vec<Input>, window: Option<Window>) -> Result<Entry, Error> {
         let mut tx = self.catalog.begin().await?;
         let id = tx.next_id("segments").await?;
         tx.commit().await?;
-        let (files, stop) = (Arc::clone(&self.files), Arc::clone(&self.stop));
+        let (files, stop, spent) = (Arc::clone(&self.files), Arc::clone(&self.stop), self.spent.clone());
         let created_ms = self.catalog.now_ms();
         away(move || {
-            let result = write(&files, (id, created_ms), &inputs, window, &stop);
+            let written = spent.count(work, || write(&files, (id, created_ms), &inputs, window, &stop));
+            let result = written.and_then(|entry| spent.count(Work::Verify, || read_back(&files, entry, &stop)));
             if result.is_err() {
                 remove_files(&files, id);
             }
@@ -233,15 +237,7 @@ pub(crate) fn remove_files(files: &Files, id: i64) {
     }
 }
 
-/// Runs work that takes a thread for long.
-pub(crate) async fn away<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let stopped = |e| Error::Damaged { what: "a segment in the making".to_owned(), reason: format!("it stopped: {e}") };
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
-}
-
-/// Writes the two files of a segment, and reads them back.
+/// Writes the two files of a segment.
 fn write(
     files: &Arc<Files>,
     (id, created_ms): (i64, i64),
@@ -252,16 +248,19 @@ fn write(
     let rows = PagedWriter::new(files.objects.create(&rows_name(id))?, RowsWriter::MAGIC);
     let index = PagedWriter::new(files.objects.create(&index_name(id))?, IndexWriter::MAGIC);
     let merged = merge::merge(inputs, (rows, index), stop)?;
-    let entry = Entry {
+    Ok(Entry {
         id,
         window: window.unwrap_or_else(|| hull(&merged.parts)),
         rows: FileEntry::from(&merged.rows),
         index: FileEntry::from(&merged.index),
         parts: merged.parts,
         created_ms,
-    };
-    let segment = files.open(&entry)?;
-    merge::verify(&segment)?;
+    })
+}
+
+/// Reads a segment and compares it with the sums of its events.
+fn read_back(files: &Arc<Files>, entry: Entry, stop: &AtomicBool) -> Result<Entry, Error> {
+    merge::verify(&files.open(&entry)?)?;
     if stop.load(Ordering::Relaxed) { Err(Error::Closing) } else { Ok(entry) }
 }
 

@@ -25,6 +25,7 @@ mod lock;
 mod manifest;
 mod object;
 mod organization;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 pub use organization::{DEFAULT_ORGANIZATION, Organization};
 pub use recent::{Frame, Row, SegmentPart, Snapshot};
 pub use segment::Segment;
+pub use work::Work;
 
 /// The folder of segment files in a data folder.
 pub(crate) const SEGMENTS_DIR: &str = "segments";
@@ -127,6 +129,7 @@ impl Store {
             stop: Arc::new(AtomicBool::new(false)),
             chunk: recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN },
             own_rows: SEGMENT_OWN_ROWS_MIN,
+            spent: work::Spent::default(),
             chunking: tokio::sync::Mutex::default(),
             flushing: tokio::sync::Mutex::default(),
             compacting: tokio::sync::Mutex::default(),
@@ -205,6 +208,11 @@ impl Store {
     pub fn note_damage(&self, what: &str, reason: &str) {
         let (what, reason) = (what.to_owned(), reason.to_owned());
         self.mover.files.note(&Error::Damaged { what, reason });
+    }
+
+    /// Processor time that some work behind the store took since it was opened, in microseconds.
+    pub fn work_micros(&self, work: Work) -> u64 {
+        self.mover.spent.micros(work)
     }
 
     /// What the cache of pages takes in bytes, and the reads that found their page there, or had to go to a file.

@@ -13,7 +13,7 @@ use serde_json::json;
 use trailbook_event::Uuid;
 use trailbook_event::limits::RECENT_EVENTS_MAX;
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
-use trailbook_store::{Append, Clock, Credential, Options, Store, Tuning};
+use trailbook_store::{Append, Clock, Credential, Options, Store, Tuning, Work};
 
 use crate::generate::{Generator, ORGANIZATIONS, RUN_EVENTS, Random, organization_name};
 use crate::parameters::Parameters;
@@ -85,13 +85,15 @@ pub(crate) async fn ingest(folder: &Path, parameters: &mut Parameters) -> Result
     ours::settle(&shared.store).await?;
     let settled = start.elapsed();
     let cpu_us = process::cpu_us().map_err(|e| e.to_string())? - cpu_before_us - taken.making_cpu_us;
+    let work_us =
+        Work::ALL.map(|work| (work.name(), shared.store.work_micros(work) as f64 / parameters.plan.events as f64));
 
     for (part, bytes) in ours::parts(&shared.store)? {
         results::print(json!({"kind": "part", "system": "ours", "name": part, "bytes": bytes}));
     }
     shared.store.close().await;
     let events = parameters.plan.events as f64;
-    let fact = |name, value| results::fact("ours", name, value);
+    let fact = |name: &str, value| results::fact("ours", name, value);
     fact("events", events);
     fact("queries", parameters.events.len() as f64);
     fact("event_bytes", taken.made_bytes as f64 / events);
@@ -102,7 +104,11 @@ pub(crate) async fn ingest(folder: &Path, parameters: &mut Parameters) -> Result
     fact("cpu_normalise_us", normalise_us);
     fact("cpu_decide_us", decide_us);
     fact("cpu_seal_us", seal_us);
-    fact("cpu_rest_us", cpu_us / events - normalise_us - decide_us - seal_us);
+    for (name, us) in work_us {
+        fact(&format!("cpu_{name}_us"), us);
+    }
+    let behind_us: f64 = work_us.iter().map(|(_, us)| us).sum();
+    fact("cpu_rest_us", cpu_us / events - normalise_us - decide_us - seal_us - behind_us);
     fact("cpu_us", cpu_us / events);
     fact("making_cpu_us", taken.making_cpu_us / events);
     fact("memory_peak_ingest", process::memory_bytes("VmHWM").map_err(|e| e.to_string())? as f64);

@@ -44,7 +44,7 @@ const ROWS: [(&str, &str); 10] = [
 const PEERS: [(&str, &str); 2] = [("postgres", "PostgreSQL"), ("clickhouse", "ClickHouse")];
 
 /// Facts of Trailbook, with how they are shown: a factor and a number of decimals.
-const OWN_FACTS: [(&str, &str, f64, usize); 15] = [
+const OWN_FACTS: [(&str, &str, f64, usize); 19] = [
     ("event_bytes", "bytes an event, as sent", 1.0, 0),
     ("events_per_second", "events/s", 1.0, 0),
     ("events_per_second_with_pauses", "events/s, with the pauses", 1.0, 0),
@@ -52,7 +52,11 @@ const OWN_FACTS: [(&str, &str, f64, usize); 15] = [
     ("cpu_normalise_us", "of it parse and normalise", 1.0, 1),
     ("cpu_decide_us", "of it redact and exclude", 1.0, 1),
     ("cpu_seal_us", "of it seal", 1.0, 1),
-    ("cpu_rest_us", "of it the rest: journal, segments, runtime", 1.0, 1),
+    ("cpu_chunk_us", "of it events into chunks, compared with their frames", 1.0, 1),
+    ("cpu_flush_us", "of it chunks into segments", 1.0, 1),
+    ("cpu_compact_us", "of it segments into larger ones", 1.0, 1),
+    ("cpu_verify_us", "of it reading back what was written, and comparing", 1.0, 1),
+    ("cpu_rest_us", "of it the rest: journal, catalog, runtime", 1.0, 1),
     ("making_cpu_us", "beside it making events", 1.0, 1),
     ("settle_seconds", "seconds until settled", 1.0, 1),
     ("open_seconds", "seconds to open", 1.0, 2),
