@@ -4,6 +4,8 @@
 
 /// One event as the client sent it, in bytes of JSON.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// The canonical bytes of one event: numbers written out and marks of redaction make them longer than what was sent.
+pub const CANONICAL_BYTES_MAX: usize = 512 * 1024;
 /// Events in one write.
 pub const BATCH_EVENTS_MAX: usize = 5_000;
 /// The body of one write, both as it arrives and after decompression.

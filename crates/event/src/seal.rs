@@ -12,8 +12,10 @@
 use ring::digest::{Context, SHA256};
 
 use crate::canonical::{self, Canonical};
+use crate::error::Error;
 use crate::exclude::Admitted;
 use crate::field::{Field, Span};
+use crate::limits::CANONICAL_BYTES_MAX;
 use crate::time::Timestamp;
 use uuid::Uuid;
 
@@ -35,12 +37,20 @@ pub struct Sealed {
     inner: [u8; 32],
 }
 
-/// Seals an event under a fresh random salt.
-pub fn seal(event: &Admitted<'_>, salt: [u8; SALT_BYTES]) -> Sealed {
+/// Seals an event under a fresh random salt. Canonical bytes beyond [`CANONICAL_BYTES_MAX`] are refused.
+pub fn seal(event: &Admitted<'_>, salt: [u8; SALT_BYTES]) -> Result<Sealed, Error> {
     let event = event.event();
     let canonical = canonical::write(event);
+    let size_bytes = canonical.bytes.len();
+    if size_bytes > CANONICAL_BYTES_MAX {
+        let reason = format!(
+            "the event has {size_bytes} bytes with its numbers written out and values redacted, more than \
+             {CANONICAL_BYTES_MAX}"
+        );
+        return Err(Error::at("", reason));
+    }
     let inner = inner(&salt, &canonical.bytes);
-    Sealed { id: event.id, occurred_at: event.occurred_at, canonical, salt, inner }
+    Ok(Sealed { id: event.id, occurred_at: event.occurred_at, canonical, salt, inner })
 }
 
 impl Sealed {

@@ -73,9 +73,14 @@ pub fn words_of_value(field: Field, value: &[u8], buffer: &mut Buffer, each: &mu
 /// Gives the scalars of a canonical object that are values, not keys: what strings have between their quotes, numbers,
 /// `true` and `false` as they are written. `null` is left out.
 pub fn scalars(json: &[u8], each: &mut impl FnMut(&[u8])) {
-    for scalar in Scalars::new(json) {
+    for scalar in scalar_places(json) {
         each(json.get(scalar).unwrap_or_default());
     }
+}
+
+/// The places of the same: of strings without their quotes.
+pub fn scalar_places(json: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    Scalars::new(json)
 }
 
 /// Gives the scalars of a value of an event as its span covers it; a field that is no text has none.

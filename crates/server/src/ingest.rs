@@ -204,7 +204,7 @@ impl Work<'_> {
         }
         match self.pipeline.exclusion.decide(self.pipeline.redaction.apply(event)) {
             Decision::Admitted(admitted) => {
-                let sealed = seal(&admitted, salt);
+                let sealed = seal(&admitted, salt)?;
                 self.batch.entries.push(Entry::Recorded { id: sealed.id().into() });
                 let client_id = if has_own_id || self.has_key {
                     let content = sealed.content(has_own_id, has_own_time);

@@ -323,7 +323,7 @@ fn no_canary_reaches_the_sealed_bytes() {
         let event = from_canonical(reader::parse(text.as_bytes()).unwrap()).unwrap();
         let redacted = Rules::new(&rules).unwrap().apply(event);
         let Decision::Admitted(admitted) = exclude::Rules::default().decide(redacted) else { panic!("excluded") };
-        let sealed = seal::seal(&admitted, [0; 16]);
+        let sealed = seal::seal(&admitted, [0; 16]).unwrap();
         let bytes = std::str::from_utf8(sealed.canonical()).unwrap();
         assert!(!bytes.contains("canary-"), "{bytes}");
         assert!(bytes.contains("[redacted:canary]"));

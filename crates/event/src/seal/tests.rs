@@ -3,7 +3,9 @@
 use ring::digest::{SHA256, digest};
 
 use super::{ENTRY_BYTES, SALT_BYTES, Sealed, entry, inner, seal};
+use crate::error::Error;
 use crate::exclude::{self, Decision};
+use crate::limits::CANONICAL_BYTES_MAX;
 use crate::normalise::{Given, Normalised, normalise};
 use crate::time::Timestamp;
 use crate::{json, redact};
@@ -20,6 +22,10 @@ const SALT: [u8; SALT_BYTES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 const RECORDED_MS: u64 = 1_768_478_400_412;
 
 fn sealed(text: &str, salt: [u8; SALT_BYTES]) -> Sealed {
+    try_seal(text, salt).unwrap()
+}
+
+fn try_seal(text: &str, salt: [u8; SALT_BYTES]) -> Result<Sealed, Error> {
     let given = Given {
         now: Timestamp::parse("2026-01-15T12:00:00.412Z").unwrap(),
         skew_ms_max: 3_600_000,
@@ -110,4 +116,22 @@ fn content_leaves_out_what_the_server_gave() {
     assert_eq!(content(false, false), without);
     assert!(content(false, true).contains(r#""occurred_at":"2026-01-15T12:00:00.412Z""#));
     assert!(content(true, false).contains(&format!(r#""id":"{}""#, sealed.id())));
+}
+
+#[test]
+fn canonical_bytes_have_a_limit_of_their_own() {
+    // Each number takes 5 bytes here and 22 in the canonical form.
+    let numbers = "1e20,".repeat(20_000);
+    let text = |padding: usize| {
+        let padding = "x".repeat(padding);
+        format!(r#"{{"source":"s","action":"a","meta":{{"n":[{numbers}0],"p":"{padding}"}}}}"#)
+    };
+    let least = sealed(&text(0), SALT).canonical().len();
+    let padding = CANONICAL_BYTES_MAX - least;
+    assert_eq!(sealed(&text(padding), SALT).canonical().len(), CANONICAL_BYTES_MAX);
+    let error = try_seal(&text(padding + 1), SALT).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the event has 524289 bytes with its numbers written out and values redacted, more than 524288"
+    );
 }

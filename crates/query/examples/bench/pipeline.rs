@@ -62,7 +62,8 @@ impl Pipeline {
                 Decision::Excluded { rule, .. } => return Err(format!("{line}: excluded by {rule}")),
             };
             let of_decide = if steps.is_some() { lap() } else { Duration::ZERO };
-            items.push(Item { sealed: seal(&admitted, salt), client_id: None });
+            let sealed = seal(&admitted, salt).map_err(|e| e.to_string())?;
+            items.push(Item { sealed, client_id: None });
             if let Some(steps) = steps.as_deref_mut() {
                 steps.normalise += of_normalise;
                 steps.decide += of_decide;

@@ -114,7 +114,7 @@ fn sealed(json: &str, seed: u64) -> Sealed {
     let exclude::Decision::Admitted(admitted) = exclude::Rules::default().decide(redacted) else {
         panic!("no rule excludes {json}");
     };
-    seal::seal(&admitted, [seed as u8; 16])
+    seal::seal(&admitted, [seed as u8; 16]).unwrap()
 }
 
 /// A UUID of version 4 or 7.

@@ -19,7 +19,7 @@ fn sealed(text: &str) -> Sealed {
     let exclude::Decision::Admitted(admitted) = exclude::Rules::default().decide(redacted) else {
         panic!("no rule excludes {text}");
     };
-    seal::seal(&admitted, [3; 16])
+    seal::seal(&admitted, [3; 16]).unwrap()
 }
 
 fn two_events() -> Vec<Sealed> {
