@@ -31,7 +31,6 @@ pub(crate) const BLOCK_ROWS: usize = 64;
 const SECTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Ordinals of more bits are not varints but bit-packed.
 const VARINT_BITS_MAX: u8 = 12;
-const ZSTD_LEVEL: i32 = 3;
 
 const CODE_UUID: u64 = 0;
 const CODE_HEX: u64 = 1;
@@ -55,8 +54,8 @@ pub(crate) enum Storage {
 pub(crate) enum Compression {
     /// Not at all, in memory.
     None,
-    /// With zstd and a trained dictionary, which may be empty.
-    Zstd(Vec<u8>),
+    /// With zstd at this level, and a trained dictionary, which may be empty.
+    Zstd(i32, Vec<u8>),
 }
 
 /// A trained dictionary, ready to be used.
@@ -146,7 +145,7 @@ impl BlockWriter {
     pub(crate) fn new(storage: Vec<Storage>, compression: &Compression) -> std::io::Result<Self> {
         let compressor = match compression {
             Compression::None => None,
-            Compression::Zstd(dictionary) => Some(zstd::bulk::Compressor::with_dictionary(ZSTD_LEVEL, dictionary)?),
+            Compression::Zstd(level, dictionary) => Some(zstd::bulk::Compressor::with_dictionary(*level, dictionary)?),
         };
         Ok(Self {
             streams: storage.iter().map(|_| Stream::default()).collect(),

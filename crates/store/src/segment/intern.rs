@@ -7,7 +7,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// Numbers distinct byte strings from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
-    table: HashTable<u32>,
+    /// Half of each value's hash, which is looked at before the value is, and its number.
+    table: HashTable<(u32, u32)>,
     hasher: DefaultHashBuilder,
     text: Vec<u8>,
     ends: Vec<u32>,
@@ -17,15 +18,15 @@ impl Interner {
     /// The number of a value, which is new or known.
     pub(crate) fn number_of(&mut self, value: &[u8]) -> u32 {
         let Self { table, hasher, text, ends } = self;
-        let hash = hasher.hash_one(value);
-        let is_value = |number: &u32| at(text, ends, *number) == value;
-        if let Some(number) = table.find(hash, is_value) {
+        let half = (hasher.hash_one(value) >> 32) as u32;
+        let is_value = |(known, number): &(u32, u32)| *known == half && at(text, ends, *number) == value;
+        if let Some((_, number)) = table.find(spread(half), is_value) {
             return *number;
         }
         let number = ends.len() as u32;
         text.extend_from_slice(value);
         ends.push(text.len() as u32);
-        table.insert_unique(hash, number, |number| hasher.hash_one(at(text, ends, *number)));
+        table.insert_unique(spread(half), (half, number), |(half, _)| spread(*half));
         number
     }
 
@@ -45,6 +46,11 @@ impl Interner {
         numbers.sort_unstable_by(|a, b| self.value(*a).cmp(self.value(*b)));
         numbers
     }
+}
+
+/// A hash of all bits, as the table wants it, from half of one.
+fn spread(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn at<'a>(text: &'a [u8], ends: &[u32], number: u32) -> &'a [u8] {

@@ -67,7 +67,10 @@ pub(crate) fn merge(
     let order = Order::new(inputs)?;
     let plan = Plan::new(inputs)?;
     let mut rows = Rows::new(inputs, &plan)?;
-    let compression = Compression::Zstd(train(inputs)?);
+    // What comes from memory is merged again soon.
+    let is_first = inputs.iter().any(|input| !input.segment.is_compressed);
+    let level = if is_first { FIRST_ZSTD_LEVEL } else { ZSTD_LEVEL };
+    let compression = Compression::Zstd(level, if is_first { Vec::new() } else { train(inputs)? });
     let mut writer = RowsWriter::new(rows_file, plan.layout.storage.clone(), &compression)?;
     for (row, input) in (0u32..).zip(&order.inputs) {
         if row.is_multiple_of(8_192) && stop.load(Ordering::Relaxed) {
@@ -89,6 +92,8 @@ pub(crate) fn merge(
     Ok(Merged { rows: rows_file, index, parts })
 }
 
+const FIRST_ZSTD_LEVEL: i32 = 1;
+const ZSTD_LEVEL: i32 = 3;
 /// Rows from which on a zstd dictionary is worth its time, and from which on a larger one.
 const TRAINED_ROWS_MIN: u32 = 32 * 1024;
 const LARGE_ROWS_MIN: u32 = 256 * 1024;
@@ -96,12 +101,12 @@ const LARGE_ROWS_MIN: u32 = 256 * 1024;
 const TRAINED_BYTES: usize = 16 * 1024;
 const LARGE_BYTES: usize = 64 * 1024;
 /// Blocks that it is trained on.
-const SAMPLES: u32 = 256;
+const SAMPLES: u32 = 64;
 
-/// Trains a zstd dictionary on the texts of the inputs. What comes from memory has none: it is merged again soon.
+/// Trains a zstd dictionary on the texts of the inputs.
 fn train(inputs: &[Input]) -> Result<Vec<u8>, Error> {
     let rows: u32 = inputs.iter().map(Input::rows).sum();
-    if rows < TRAINED_ROWS_MIN || inputs.iter().any(|input| !input.segment.is_compressed) {
+    if rows < TRAINED_ROWS_MIN {
         return Ok(Vec::new());
     }
     let (mut samples, mut sizes) = (Vec::new(), Vec::new());
@@ -410,7 +415,7 @@ fn write_index(
             let own = columns.iter().position(|to| *to == column);
             own.map(|own| input.segment.present(own as u32)).transpose()
         };
-        let present = values::merge_sets(inputs, &order.maps, Vec::new(), present)?;
+        let present = values::merge_sets(inputs, (rows, &order.maps), Vec::new(), present)?;
         writer.section(index_section::PRESENT, column, &build::set(&present, rows))?;
     }
     let words = Union::of_words(inputs)?;
@@ -423,10 +428,12 @@ fn write_index(
         let merged = values::merge_lists(inputs, &plan.columns, (ABSENT, &words), &order.maps, (rows, &lists))?;
         writer.section(index_section::WORD_POSTINGS, 0, &merged)?;
     }
-    let many = values::merge_sets(inputs, &order.maps, Vec::new(), |input, _| input.segment.many_targets().map(Some))?;
+    let many =
+        values::merge_sets(inputs, (rows, &order.maps), Vec::new(), |input, _| input.segment.many_targets().map(Some))?;
     writer.section(index_section::MANY_TARGETS, 0, &build::set(&many, rows))?;
     let opaque = found.opaque_meta;
-    let opaque = values::merge_sets(inputs, &order.maps, opaque, |input, _| input.segment.opaque_meta().map(Some))?;
+    let opaque =
+        values::merge_sets(inputs, (rows, &order.maps), opaque, |input, _| input.segment.opaque_meta().map(Some))?;
     writer.section(index_section::OPAQUE_META, 0, &build::set(&opaque, rows))?;
     writer.finish()
 }

@@ -13,9 +13,8 @@
 //!        | 0x03                           the object `meta`, in the row's own shape of it
 //! ```
 
-use std::collections::HashMap;
-
-use trailbook_event::{Field, Span, canonical, json, normalise, time};
+use hashbrown::HashMap;
+use trailbook_event::{Field, Span, canonical, json, normalise, time, words};
 
 use super::column_name::ColumnName;
 use super::pack::{Reader, put_varint};
@@ -27,6 +26,8 @@ const META: u8 = 3;
 pub(crate) const SHAPE_BYTES_MAX: usize = 8 * 1024;
 /// Shapes of events, and shapes of `meta`, in one segment; events of others are stored as they are.
 pub(crate) const SHAPES_MAX: usize = 16_384;
+/// Bytes of shapes of events, and of those of `meta`, in one segment.
+pub(crate) const SHAPES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Columns of one segment.
 pub(crate) const COLUMNS_MAX: usize = 1_024;
 
@@ -237,14 +238,22 @@ pub(crate) struct Shapes {
 pub(crate) struct Table {
     by_key: HashMap<Box<[u8]>, u32>,
     pub(crate) all: Vec<Shape>,
+    /// What they take when they are stored.
+    bytes: usize,
 }
 
 impl Table {
     fn add(&mut self, key: &[u8], shape: Shape) -> u32 {
         let number = self.all.len() as u32;
         self.by_key.insert(key.into(), number);
+        self.bytes += shape.stored.len();
         self.all.push(shape);
         number
+    }
+
+    /// Whether a shape of so many bytes may be added.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.all.len() < SHAPES_MAX && bytes <= SHAPE_BYTES_MAX && self.bytes + bytes <= SHAPES_BYTES_MAX
     }
 
     /// The number of a stored shape, which is added if it is new and there is room.
@@ -252,7 +261,7 @@ impl Table {
         if let Some(number) = self.by_key.get(stored) {
             return Some(*number);
         }
-        if self.all.len() >= SHAPES_MAX || stored.len() > SHAPE_BYTES_MAX {
+        if !self.has_room(stored.len()) {
             return None;
         }
         let shape = Shape::read(stored, columns, is_meta).ok()?;
@@ -341,12 +350,13 @@ impl Shapes {
         let before = values.len();
         let mut key = Vec::with_capacity(text.len());
         let mut at = 0;
-        scalars(text, &mut |start, end| {
-            key.extend_from_slice(text.get(at..start).unwrap_or_default());
+        // `null` is none of them: no value can be compared with it.
+        for scalar in words::scalar_places(text) {
+            key.extend_from_slice(text.get(at..scalar.start).unwrap_or_default());
             key.push(VALUE);
-            at = end;
-            values.push((0, span.start + start as u32, span.start + end as u32));
-        });
+            at = scalar.end;
+            values.push((0, span.start + scalar.start as u32, span.start + scalar.end as u32));
+        }
         key.extend_from_slice(text.get(at..).unwrap_or_default());
         let number = self.metas.by_key.get(key.as_slice()).copied().or_else(|| self.new_meta(&key));
         let Some(number) = number else {
@@ -364,7 +374,7 @@ impl Shapes {
 
     /// Adds a shape of `meta`, given as its text with a mark for each scalar.
     fn new_meta(&mut self, key: &[u8]) -> Option<u32> {
-        if self.metas.all.len() >= SHAPES_MAX || key.len() > SHAPE_BYTES_MAX {
+        if !self.metas.has_room(key.len()) {
             return None;
         }
         let paths = paths_of(key);
@@ -400,58 +410,6 @@ fn time_digits_of_length(length: u32) -> u8 {
         24 => 3,
         27 => 6,
         _ => 9,
-    }
-}
-
-/// Finds the scalars of a canonical object that are values: start and end of each, strings without their quotes. `null`
-/// is none: no value can be compared with it.
-fn scalars(text: &[u8], each: &mut impl FnMut(usize, usize)) {
-    // Whether what is open at each depth is an object; deeper than any that is accepted counts as arrays.
-    let mut objects = 0u64;
-    let mut depth = 0u32;
-    let mut is_key = false;
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'{' => {
-                depth += 1;
-                objects |= 1u64.checked_shl(depth).unwrap_or(0);
-                is_key = true;
-                at += 1;
-            }
-            b'[' => {
-                depth += 1;
-                objects &= !1u64.checked_shl(depth).unwrap_or(0);
-                is_key = false;
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
-            }
-            b',' => {
-                is_key = objects & 1u64.checked_shl(depth).unwrap_or(0) != 0;
-                at += 1;
-            }
-            b':' => {
-                is_key = false;
-                at += 1;
-            }
-            b'"' => {
-                let end = at + 1 + string_length(text.get(at + 1..).unwrap_or_default());
-                if !is_key {
-                    each(at + 1, end);
-                }
-                at = end + 1;
-            }
-            b'n' => at += 4,
-            _ => {
-                let rest = text.get(at..).unwrap_or_default();
-                let length = rest.iter().position(|b| matches!(b, b',' | b'}' | b']')).unwrap_or(rest.len());
-                each(at, at + length);
-                at += length.max(1);
-            }
-        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Tables<'a> {
 impl RowsWriter {
     /// For rows with values of these columns.
     pub(crate) fn new(mut file: PagedWriter, storage: Vec<Storage>, compression: &Compression) -> Result<Self, Error> {
-        if let Compression::Zstd(dictionary) = compression
+        if let Compression::Zstd(_, dictionary) = compression
             && !dictionary.is_empty()
         {
             file.section(rows_section::TRAINED, 0)?;

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::read::RowReader;
 use super::super::samples::{self, Random, Sample, samples};
 use super::super::shape::{COLUMNS_MAX, SHAPE_BYTES_MAX, SHAPES_MAX};
 use super::*;

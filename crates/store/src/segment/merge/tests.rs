@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::super::build::INLINE_VALUES_MIN;
 use super::super::build::tests::{built, meta_of_shape, with_meta};
 use super::super::page::Sections;
 use super::super::samples::{self, Random, Sample, samples};
@@ -70,18 +71,44 @@ fn more_shapes_than_there_may_be_are_kept_as_they_are() {
 
 #[test]
 fn values_that_are_unique_together_are_found_inline() {
+    const CHUNK: u64 = INLINE_VALUES_MIN + 10;
     let chunk = |from: u64| -> Vec<Sample> {
-        (from..from + 100).map(|n| with_meta(n, &format!(r#"{{"trace":"t{n}","env":"e{}"}}"#, n % 3))).collect()
+        let meta = |n| with_meta(n, &format!(r#"{{"trace":"t{n}","env":"e{}"}}"#, n % 3));
+        (from..from + CHUNK).map(meta).collect()
     };
-    let all = [chunk(0), chunk(100), chunk(200)];
-    // In the first they are not unique, and have a dictionary there.
-    let twice: Vec<Sample> =
-        (300..440).map(|n| with_meta(n, &format!(r#"{{"trace":"u{}","env":"e"}}"#, n / 2))).collect();
+    let all = [chunk(0), chunk(CHUNK), chunk(2 * CHUNK)];
+    // In these they are not unique, and have a dictionary there.
+    let meta = |n| with_meta(n, &format!(r#"{{"trace":"u{}","env":"e"}}"#, n / 2));
+    let twice: Vec<Sample> = (3 * CHUNK..4 * CHUNK).map(meta).collect();
     let inputs = [whole(&all[0]), whole(&all[1]), whole(&twice), whole(&all[2])];
     let segment = merged(&inputs);
     samples::check(&segment, &[all.concat(), twice].concat());
     let column = segment.column(&ColumnName::Meta(vec![b"trace".to_vec()])).unwrap();
     assert!(matches!(segment.values(column).unwrap(), super::super::Values::Located(_)));
+}
+
+#[test]
+fn few_values_and_those_of_fields_have_a_dictionary_even_where_they_are_unique() {
+    let is_listed = |segment: &Segment, name| {
+        let column = segment.column(&name).unwrap();
+        matches!(segment.values(column).unwrap(), super::super::Values::Listed(..))
+    };
+    let event = |n: u64| {
+        let text = format!(
+            r#"{{"action":"a","id":"00000000-0000-4000-8000-{n:012x}","meta":{{"trace":"t{n}"}},"occurred_at":"{}","source":"s","targets":[{{"id":"t{n}","type":"t"}}]}}"#,
+            "2026-01-15T12:00:00.000Z"
+        );
+        Sample::of(1, n, &text)
+    };
+    let trace = ColumnName::Meta(vec![b"trace".to_vec()]);
+    for (count, has_dictionary) in [(INLINE_VALUES_MIN - 1, true), (INLINE_VALUES_MIN, false)] {
+        let all: Vec<Sample> = (0..count).map(event).collect();
+        let whole = whole(&all);
+        for segment in [&*whole.segment, &merged(&[Input::whole(Arc::clone(&whole.segment))])] {
+            assert!(is_listed(segment, ColumnName::Field(Field::TargetId)));
+            assert_eq!(is_listed(segment, trace.clone()), has_dictionary, "{count} values");
+        }
+    }
 }
 
 proptest! {

@@ -10,10 +10,6 @@ use super::super::{Segment, Values};
 use super::{ABSENT, Input};
 use crate::Error;
 
-/// Of 10 values so many may be distinct, as when a chunk is built.
-const DISTINCT_TENTHS_MAX: u64 = 9;
-const INLINE_VALUES_MIN: u64 = 64;
-
 /// The dictionary of a column in the result.
 #[derive(Debug, Default)]
 pub(super) struct Union {
@@ -55,10 +51,8 @@ impl Union {
             return Ok(Self::default());
         }
         let union = Self::of(sources)?;
-        let is_unique = name.is_filterable()
-            && build::may_be_inline(name)
-            && values >= INLINE_VALUES_MIN
-            && u64::from(union.length) * 10 > values * DISTINCT_TENTHS_MAX;
+        let is_unique =
+            name.is_filterable() && build::may_be_inline(name) && build::is_unique(u64::from(union.length), values);
         Ok(if is_unique { Self::default() } else { union })
     }
 
@@ -171,14 +165,14 @@ fn used_of(input: &Input, lists: &Postings) -> Result<Option<Vec<bool>>, Error> 
     if input.is_whole() {
         return Ok(None);
     }
-    let mut used = vec![false; lists.len() as usize];
-    for (ordinal, slot) in (0u32..).zip(&mut used) {
-        let rows = lists.get(ordinal)?;
+    let mut used = Vec::with_capacity(lists.len() as usize);
+    let mut lists = lists.lists();
+    while let Some(rows) = lists.next()? {
+        let mut is_used = false;
         for part in &input.parts {
-            if !*slot {
-                *slot = rows.count_in(part.rows.clone())? > 0;
-            }
+            is_used = is_used || rows.count_in(part.rows.clone())? > 0;
         }
+        used.push(is_used);
     }
     Ok(Some(used))
 }
@@ -201,7 +195,7 @@ pub(super) fn merge_lists(
     }
     let mut sources: Vec<_> = opened.iter().map(|(lists, map, row_map)| (lists.lists(), *map, *row_map, 0)).collect();
     let mut writer = PostingsWriter::new(universe);
-    let mut merged: Vec<u32> = Vec::new();
+    let (mut merged, mut bits) = (Vec::new(), Vec::new());
     for ordinal in 0..union.length {
         merged.clear();
         let mut runs = 0;
@@ -219,17 +213,41 @@ pub(super) fn merge_lists(
             }
         }
         if runs > 1 {
-            merged.sort();
+            sort(&mut merged, universe, &mut bits);
         }
         writer.push(&merged);
     }
     Ok(writer.finish())
 }
 
+/// Sorts rows below `universe`, each of which is there once; many of them by marking bits.
+fn sort(rows: &mut Vec<u32>, universe: u32, bits: &mut Vec<u64>) {
+    const ROWS_A_WORD_MIN: usize = 2;
+    let words = universe.div_ceil(64) as usize;
+    if rows.len() < words * ROWS_A_WORD_MIN {
+        return rows.sort();
+    }
+    bits.clear();
+    bits.resize(words, 0);
+    for row in rows.iter() {
+        if let Some(word) = bits.get_mut(*row as usize / 64) {
+            *word |= 1 << (row % 64);
+        }
+    }
+    rows.clear();
+    for (number, word) in (0u32..).zip(bits.iter()) {
+        let mut left = *word;
+        while left != 0 {
+            rows.push(number * 64 + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+}
+
 /// One row set of all inputs, ascending, with the rows that are known already.
 pub(super) fn merge_sets(
     inputs: &[Input],
-    rows: &[Vec<u32>],
+    (universe, rows): (u32, &[Vec<u32>]),
     known: Vec<u32>,
     set: impl Fn(&Input, usize) -> Result<Option<RowSet>, Error>,
 ) -> Result<Vec<u32>, Error> {
@@ -239,7 +257,7 @@ pub(super) fn merge_sets(
             add_rows(&set, row_map, &mut merged)?;
         }
     }
-    merged.sort();
+    sort(&mut merged, universe, &mut Vec::new());
     merged.dedup();
     Ok(merged)
 }
