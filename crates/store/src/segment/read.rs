@@ -1,5 +1,7 @@
 //! Reads rows of a segment: an event's canonical bytes, where its fields lie in them, and its salt.
 
+use std::ops::Range;
+
 use trailbook_event::seal::SALT_BYTES;
 
 use super::Segment;
@@ -34,11 +36,21 @@ impl Loaded {
     }
 
     pub(crate) fn value(&self, ordinal: u32) -> Option<&[u8]> {
+        self.at(self.place(ordinal)?)
+    }
+
+    /// Where the value of an ordinal lies.
+    pub(crate) fn place(&self, ordinal: u32) -> Option<Range<usize>> {
         let start = match ordinal.checked_sub(1) {
             Some(before) => *self.ends.get(before as usize)? as usize,
             None => 0,
         };
-        self.text.get(start..*self.ends.get(ordinal as usize)? as usize)
+        Some(start..*self.ends.get(ordinal as usize)? as usize)
+    }
+
+    /// The bytes there.
+    pub(crate) fn at(&self, place: Range<usize>) -> Option<&[u8]> {
+        self.text.get(place)
     }
 }
 
@@ -106,6 +118,7 @@ impl<'s> RowReader<'s> {
             self.number = None;
             read_block(self.segment, number, &mut self.block)?;
             if self.is_scan {
+                self.look_up()?;
                 // All at once and in turn, whatever the order is in which they are asked for.
                 for in_block in 0..self.block.rows() {
                     let occurred_ns = self.block_times.get(number * BLOCK_ROWS as u32 + in_block as u32)?;
@@ -117,21 +130,34 @@ impl<'s> RowReader<'s> {
         Ok(row as usize % BLOCK_ROWS)
     }
 
+    /// Looks up the values of the block, column by column, as far as dictionaries fit into memory.
+    fn look_up(&mut self) -> Result<(), Error> {
+        let Self { segment, block, own, .. } = self;
+        for at in 0..block.columns().len() {
+            let Some(column) = block.columns().get(at).copied() else { continue };
+            let Some(Some(dictionary)) = segment.dictionaries.get(column as usize) else { continue };
+            let missing = || segment.damaged(format!("column {column} has not all of its values"));
+            if let Some(loaded) = loaded(segment, own, (column, dictionary))? {
+                block.look_up(column, loaded).ok_or_else(missing)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a row of the block together, at a place of its own.
     fn render(&mut self, (row, place): (usize, usize), occurred_ns: i64) -> Result<(), Error> {
         if self.rendered.len() <= place {
             self.rendered.resize_with(place + 1, Rendered::default);
         }
-        let Self { segment, block, rendered, own, .. } = self;
+        let Self { segment, block, rendered, .. } = self;
         let Some(rendered) = rendered.get_mut(place) else { return Ok(()) };
         let layout = &segment.layout;
         block.go_to(row, layout);
         let (event, meta) = block.shapes(row);
-        let is_scan = self.is_scan;
-        let mut value = |block: &mut Block<'_>, column: u32, out: &mut Vec<u8>| -> Result<(), Error> {
+        let value = |block: &mut Block<'_>, column: u32, out: &mut Vec<u8>| -> Result<(), Error> {
             match block.next(column).map_err(|reason| segment.damaged(reason))? {
                 Cell::Value(value) => out.extend_from_slice(value),
-                Cell::Ordinal(ordinal) => put_value(segment, own, is_scan, (column, ordinal), out)?,
+                Cell::Ordinal(ordinal) => put_value(segment, (column, ordinal), out)?,
             }
             Ok(())
         };
@@ -165,38 +191,47 @@ pub(super) fn read_block(segment: &Segment, number: u32, block: &mut Block<'_>) 
 }
 
 /// Appends the value of an ordinal.
-fn put_value(
-    segment: &Segment,
-    own: &mut Vec<Option<Loaded>>,
-    is_scan: bool,
-    (column, ordinal): (u32, u32),
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
+fn put_value(segment: &Segment, (column, ordinal): (u32, u32), out: &mut Vec<u8>) -> Result<(), Error> {
     let missing = || segment.damaged(format!("column {column} has no value {ordinal}"));
     let dictionary = segment.dictionaries.get(column as usize).and_then(Option::as_ref).ok_or_else(missing)?;
+    if dictionary.len() > KEPT_VALUES_MAX {
+        return dictionary.get(ordinal, out);
+    }
+    let value = kept(segment, (column, dictionary))?.and_then(|loaded| loaded.value(ordinal));
+    out.extend_from_slice(value.ok_or_else(missing)?);
+    Ok(())
+}
+
+/// A small dictionary, which the segment keeps in memory from now on.
+fn kept<'s>(segment: &'s Segment, (column, dictionary): (u32, &Dictionary)) -> Result<Option<&'s Loaded>, Error> {
+    let Some(kept) = segment.loaded.get(column as usize) else { return Ok(None) };
+    if kept.get().is_none() {
+        // Another thread may have been quicker; both loaded the same.
+        let _ = kept.set(Loaded::load(dictionary)?);
+    }
+    Ok(kept.get())
+}
+
+/// A dictionary in memory, kept by the segment or by a reader; none if it is too large.
+fn loaded<'a>(
+    segment: &'a Segment,
+    own: &'a mut Vec<Option<Loaded>>,
+    (column, dictionary): (u32, &Dictionary),
+) -> Result<Option<&'a Loaded>, Error> {
     if dictionary.len() <= KEPT_VALUES_MAX {
-        let kept = segment.loaded.get(column as usize).ok_or_else(missing)?;
-        if kept.get().is_none() {
-            // Another thread may have been quicker; both loaded the same.
-            let _ = kept.set(Loaded::load(dictionary)?);
-        }
-        let value = kept.get().and_then(|loaded| loaded.value(ordinal)).ok_or_else(missing)?;
-        out.extend_from_slice(value);
-        return Ok(());
+        return kept(segment, (column, dictionary));
     }
-    if is_scan && dictionary.size_bytes() <= SCAN_VALUES_BYTES_MAX {
-        if own.len() <= column as usize {
-            own.resize_with(column as usize + 1, || None);
-        }
-        let slot = own.get_mut(column as usize).ok_or_else(missing)?;
-        let loaded = match slot {
-            Some(loaded) => loaded,
-            empty => empty.insert(Loaded::load(dictionary)?),
-        };
-        out.extend_from_slice(loaded.value(ordinal).ok_or_else(missing)?);
-        return Ok(());
+    if dictionary.size_bytes() > SCAN_VALUES_BYTES_MAX {
+        return Ok(None);
     }
-    dictionary.get(ordinal, out)
+    if own.len() <= column as usize {
+        own.resize_with(column as usize + 1, || None);
+    }
+    let Some(slot) = own.get_mut(column as usize) else { return Ok(None) };
+    Ok(Some(match slot {
+        Some(loaded) => loaded,
+        empty => empty.insert(Loaded::load(dictionary)?),
+    }))
 }
 
 /// Reads the keys of rows, the quicker the nearer they lie to each other.
