@@ -15,6 +15,8 @@ pub(crate) mod build;
 pub(crate) mod column;
 pub(crate) mod column_name;
 pub(crate) mod dictionary;
+#[cfg(test)]
+mod golden;
 pub(crate) mod intern;
 pub(crate) mod locator;
 pub(crate) mod merge;

@@ -58,20 +58,26 @@ pub(crate) struct Merged {
 
 /// Merges parts of segments into one segment, whose files the two writers make. Returns an error of kind `Closing` soon
 /// after `stop` is set.
-pub(crate) fn merge(
+pub(crate) fn merge(inputs: &[Input], files: (PagedWriter, PagedWriter), stop: &AtomicBool) -> Result<Merged, Error> {
+    // What comes from memory is merged again soon.
+    let is_first = inputs.iter().any(|input| !input.segment.is_compressed);
+    let level = if is_first { FIRST_ZSTD_LEVEL } else { ZSTD_LEVEL };
+    let dictionary = if is_first { Vec::new() } else { train(inputs)? };
+    merge_with(inputs, files, &Compression::Zstd(level, dictionary), stop)
+}
+
+/// The same with blocks that are compressed in this way.
+pub(super) fn merge_with(
     inputs: &[Input],
     (rows_file, index_file): (PagedWriter, PagedWriter),
+    compression: &Compression,
     stop: &AtomicBool,
 ) -> Result<Merged, Error> {
     let parts = fuse(inputs);
     let order = Order::new(inputs)?;
     let plan = Plan::new(inputs)?;
     let mut rows = Rows::new(inputs, &plan)?;
-    // What comes from memory is merged again soon.
-    let is_first = inputs.iter().any(|input| !input.segment.is_compressed);
-    let level = if is_first { FIRST_ZSTD_LEVEL } else { ZSTD_LEVEL };
-    let compression = Compression::Zstd(level, if is_first { Vec::new() } else { train(inputs)? });
-    let mut writer = RowsWriter::new(rows_file, plan.layout.storage.clone(), &compression)?;
+    let mut writer = RowsWriter::new(rows_file, plan.layout.storage.clone(), compression)?;
     for (row, input) in (0u32..).zip(&order.inputs) {
         if row.is_multiple_of(8_192) && stop.load(Ordering::Relaxed) {
             return Err(Error::Closing);
