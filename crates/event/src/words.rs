@@ -254,19 +254,19 @@ impl<'a> Scalars<'a> {
     fn new(json: &'a [u8]) -> Self {
         Self { json, at: 0 }
     }
+}
 
-    /// How many bytes stand before the quote that ends a string. One that has no end goes to the end of all.
-    fn string_len(text: &[u8]) -> usize {
-        let mut at = 0;
-        while let Some(byte) = text.get(at) {
-            match byte {
-                b'"' => return at,
-                b'\\' => at += 2,
-                _ => at += 1,
-            }
+/// How many bytes stand before the quote that ends a string of canonical bytes. One that has no end goes to the end.
+pub fn string_len(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
         }
-        text.len()
     }
+    text.len()
 }
 
 impl Iterator for Scalars<'_> {
@@ -280,7 +280,7 @@ impl Iterator for Scalars<'_> {
                 b'{' | b'}' | b'[' | b']' | b',' | b':' => self.at += 1,
                 b'"' => {
                     let start = self.at + 1;
-                    let end = start + Self::string_len(after);
+                    let end = start + string_len(after);
                     self.at = end + 1;
                     // In canonical bytes nothing but a key has a colon behind it.
                     if self.json.get(self.at) != Some(&b':') {

@@ -413,19 +413,6 @@ fn time_digits_of_length(length: u32) -> u8 {
     }
 }
 
-/// The length of an escaped string up to the quote that ends it.
-fn string_length(text: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => return at,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    text.len()
-}
-
 /// The path of each marked scalar: the escaped keys from `meta` down. Elements of arrays have the path of their array
 /// with one key more, which no object can have.
 fn paths_of(key: &[u8]) -> Vec<Vec<Vec<u8>>> {
@@ -443,7 +430,7 @@ fn paths_of(key: &[u8]) -> Vec<Vec<Vec<u8>>> {
             }
             b'"' => {
                 let text = key.get(at + 1..).unwrap_or_default();
-                let length = string_length(text);
+                let length = words::string_len(text);
                 if let Some(top) = stack.last_mut() {
                     *top = text.get(..length).unwrap_or_default().to_vec();
                 }
