@@ -1,15 +1,13 @@
-//! Compaction: segments of neighbouring days become one, off the way of new events.
-//!
-//! A window is as wide as its rows allow: four weeks where they are few, a week, or a day. Within a window segments are
-//! merged when there are many of like size, or when it is past and quiet. What one organization has many rows of gets a
-//! segment of its own, so that its days can go without rewriting others'.
+//! Compaction: segments of neighbouring days become one, off the way of new events. `plan` says which.
 //!
 //! On a crash: as for a flush. Old files are removed only when the longest query could have ended.
 
-use std::collections::BTreeMap;
+mod plan;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use trailbook_event::limits::{REMOVED_SECONDS_MIN, SEGMENT_ROWS_MAX};
+use trailbook_event::limits::REMOVED_SECONDS_MIN;
 
 use crate::Error;
 use crate::flush::{Failed, Mover, remove_files};
@@ -18,102 +16,25 @@ use crate::segment::Part;
 use crate::segment::merge::{Input, verify};
 use crate::work::{Work, away};
 
-/// Segments of like size that are merged in a window that still fills.
-const FAN_IN: usize = 8;
-/// Segments that are merged at once.
-const INPUTS_MAX: usize = 64;
-/// Widths of windows in days, the widest first.
-const WIDTHS: [i64; 3] = [28, 7, 1];
-/// How long a past window must have been left alone before it is merged whole, in milliseconds.
-const QUIET_MS: i64 = 5 * 60 * 1000;
+pub(crate) use plan::{Candidate, group_of};
 
-/// What is known of a segment when it is decided what to merge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) id: i64,
-    pub(crate) window: Window,
-    pub(crate) rows: u64,
-    /// The one log that it holds rows of, where they are many.
-    pub(crate) owner: Option<i64>,
-}
-
-impl Candidate {
-    /// A segment; from `own_rows` on, the rows of one log are many.
-    pub(crate) fn of(entry: &Entry, own_rows: u64) -> Self {
-        let rows = entry.row_count();
-        let mut logs: Vec<i64> = entry.parts.iter().map(|part| part.log).collect();
-        logs.dedup();
-        let owner = logs.first().copied().filter(|_| logs.len() == 1 && rows >= own_rows);
-        Self { id: entry.id, window: entry.window, rows, owner }
-    }
-}
-
-/// Which segments to merge next, if any. `is_quiet` says of an id whether it is time to merge the past.
-pub(crate) fn plan(all: &[Candidate], today: i64, is_quiet: impl Fn(&Candidate) -> bool) -> Option<Vec<i64>> {
-    let mut groups: BTreeMap<(Option<i64>, Window), Vec<&Candidate>> = BTreeMap::new();
-    for candidate in all {
-        let window = group_of(candidate, all);
-        groups.entry((candidate.owner, window)).or_default().push(candidate);
-    }
-    let jobs = groups.into_iter().filter_map(|((_, window), mut group)| {
-        group.sort_unstable_by_key(|candidate| (candidate.rows, candidate.id));
-        let is_past = window == Window::MIXED || window.first_day + window.days < today;
-        let is_closed = is_past && group.iter().all(|candidate| is_quiet(candidate));
-        job(&group, is_closed)
-    });
-    // The smallest first: it frees the most files for the least work.
-    jobs.min_by_key(|(rows, _)| *rows).map(|(_, ids)| ids)
-}
-
-/// The widest window around a segment whose rows fit into one.
-pub(crate) fn group_of(candidate: &Candidate, all: &[Candidate]) -> Window {
-    if candidate.window == Window::MIXED {
-        return Window::MIXED;
-    }
-    let last = candidate.window.first_day + candidate.window.days - 1;
-    let fits = |days: i64| {
-        let first_day = candidate.window.first_day.div_euclid(days) * days;
-        let window = Window { first_day, days };
-        let is_in = |other: &&Candidate| {
-            let end = other.window.first_day + other.window.days;
-            other.window != Window::MIXED && other.window.first_day >= first_day && end <= first_day + days
-        };
-        let rows: u64 = all.iter().filter(|other| other.owner == candidate.owner).filter(is_in).map(|c| c.rows).sum();
-        (last < first_day + days && rows <= u64::from(SEGMENT_ROWS_MAX)).then_some(window)
-    };
-    let day = Window { first_day: candidate.window.first_day, days: candidate.window.days };
-    WIDTHS.into_iter().find_map(fits).unwrap_or(day)
-}
-
-/// What to merge of a group, the smallest first: many of like size, or all that fit where it is closed.
-fn job(group: &[&Candidate], is_closed: bool) -> Option<(u64, Vec<i64>)> {
-    let (mut rows, mut ids) = (0u64, Vec::new());
-    for candidate in group.iter().take(INPUTS_MAX) {
-        let is_much_larger = candidate.rows > rows && ids.len() >= FAN_IN;
-        if rows + candidate.rows > u64::from(SEGMENT_ROWS_MAX) || (is_much_larger && !is_closed) {
-            break;
-        }
-        rows += candidate.rows;
-        ids.push(candidate.id);
-    }
-    let needed = if is_closed { 2 } else { FAN_IN };
-    (ids.len() >= needed).then_some((rows, ids))
-}
+/// How long a past window must have been left alone before what is in it is settled, in milliseconds: where late events
+/// come again and again, they are gathered first.
+const QUIET_MS: i64 = 60 * 60 * 1000;
 
 impl Mover {
-    /// Does the next piece of compaction, if there is one. `is_quiet` merges past windows without waiting.
+    /// Does the next piece of compaction, if there is one. `is_quiet` settles past windows without waiting.
     pub(crate) async fn compact(&self, is_quiet: bool) -> Result<bool, Failed> {
         let _one = self.compacting.lock().await;
         let manifest = self.recent.manifest();
         let whole = manifest.segments.iter().filter(|handle| !self.files.is_aside(handle.entry.id));
         let candidates: Vec<_> = whole.map(|handle| Candidate::of(&handle.entry, self.own_rows)).collect();
         let now_ms = self.catalog.now_ms();
-        let is_old = |candidate: &Candidate| {
-            let handle = manifest.segments.iter().find(|handle| handle.entry.id == candidate.id);
-            is_quiet || handle.is_none_or(|handle| handle.entry.created_ms + QUIET_MS <= now_ms)
-        };
+        let is_young = |handle: &&Arc<Handle>| handle.entry.created_ms.saturating_add(QUIET_MS) > now_ms;
+        let young: HashSet<i64> = manifest.segments.iter().filter(is_young).map(|handle| handle.entry.id).collect();
         let today = now_ms.div_euclid(86_400_000);
-        let Some(ids) = plan(&candidates, today, is_old) else { return Ok(false) };
+        let is_left_alone = |candidate: &Candidate| is_quiet || !young.contains(&candidate.id);
+        let Some(ids) = plan::plan(&candidates, today, is_left_alone) else { return Ok(false) };
         let handles: Vec<_> =
             manifest.segments.iter().filter(|handle| ids.contains(&handle.entry.id)).cloned().collect();
         let added = match self.merge(&handles).await {

@@ -7,6 +7,7 @@
 #[macro_use]
 mod database;
 mod append;
+mod compaction;
 mod credentials;
 mod damage;
 mod disk;
