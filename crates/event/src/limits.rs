@@ -110,6 +110,8 @@ pub const RECENT_EVENTS_MAX: u64 = 4 * FLUSH_EVENTS_MIN;
 pub const RECENT_BYTES_MAX: u64 = 4 * FLUSH_BYTES_MIN;
 /// Rows of one segment.
 pub const SEGMENT_ROWS_MAX: u32 = 1024 * 1024;
+/// Bytes of the files of segments that are merged into one.
+pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Rows of an organization in a window from which on it gets a segment of its own.
 pub const SEGMENT_OWN_ROWS_MIN: u64 = 256 * 1024;
 /// Memory for pages of segment files, in bytes.

@@ -150,6 +150,7 @@ impl Mover {
             id: 0,
             window: Window { first_day: *day, days: 1 },
             rows: *rows,
+            bytes: 0,
             owner: None,
         });
         let all: Vec<Candidate> = on_disk.filter(|candidate| candidate.owner.is_none()).chain(new.clone()).collect();

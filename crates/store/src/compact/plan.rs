@@ -5,7 +5,7 @@
 //! rewriting others'.
 //!
 //! ```text
-//! size   rows
+//! size   rows, or bytes in units of SEGMENT_BYTES_MAX / SEGMENT_ROWS_MAX, whichever is more
 //! tier   log_8 of the size, rounded down: 0 to 6
 //! full   three quarters of what a segment may have: never merged again
 //! ```
@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use trailbook_event::limits::SEGMENT_ROWS_MAX;
+use trailbook_event::limits::{SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
 
 use crate::manifest::{Entry, Window};
 
@@ -36,6 +36,8 @@ const WIDTHS: [i64; 3] = [28, 7, 1];
 const SIZE_MAX: u64 = SEGMENT_ROWS_MAX as u64;
 /// The size from which on a segment is full.
 const FULL: u64 = SIZE_MAX / 4 * 3;
+/// Bytes that count as much as a row.
+const BYTES_PER_ROW: u64 = SEGMENT_BYTES_MAX / SIZE_MAX;
 
 /// What is known of a segment when it is decided what to merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) struct Candidate {
     pub(crate) id: i64,
     pub(crate) window: Window,
     pub(crate) rows: u64,
+    /// Of its files.
+    pub(crate) bytes: u64,
     /// The one log that it holds rows of, where they are many.
     pub(crate) owner: Option<i64>,
 }
@@ -54,12 +58,13 @@ impl Candidate {
         let mut logs: Vec<i64> = entry.parts.iter().map(|part| part.log).collect();
         logs.dedup();
         let owner = logs.first().copied().filter(|_| logs.len() == 1 && rows >= own_rows);
-        Self { id: entry.id, window: entry.window, rows, owner }
+        Self { id: entry.id, window: entry.window, rows, bytes: entry.bytes(), owner }
     }
 
-    /// How much of a segment it takes.
+    /// How much of a segment it takes. Sizes that together are `SIZE_MAX` at most have neither too many rows nor too
+    /// many bytes.
     fn size(&self) -> u64 {
-        self.rows
+        self.rows.max(self.bytes.div_ceil(BYTES_PER_ROW))
     }
 
     fn tier(&self) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX};
+use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX};
 
 use super::QUIET_MS;
 use super::plan::{Candidate, group_of, plan};
@@ -19,11 +19,11 @@ const OPEN_MAX: usize = 7 * 6 + 3;
 const SETTLED_MAX: usize = 7;
 
 fn size(candidate: &Candidate) -> u64 {
-    candidate.rows
+    candidate.rows.max(candidate.bytes * ROWS_MAX / SEGMENT_BYTES_MAX)
 }
 
 fn segments(rows: impl IntoIterator<Item = u64>, window: Window) -> Vec<Candidate> {
-    let of = |(id, rows)| Candidate { id, window, rows, owner: None };
+    let of = |(id, rows)| Candidate { id, window, rows, bytes: 0, owner: None };
     (1..).zip(rows).map(of).collect()
 }
 
@@ -81,11 +81,31 @@ fn a_segment_has_no_more_rows_than_it_may() {
 }
 
 #[test]
+fn a_segment_is_merged_of_no_more_bytes_than_it_may() {
+    let two = |bytes: u64| {
+        let mut two = today([10_000, 10_000]);
+        two[0].bytes = SEGMENT_BYTES_MAX / 2;
+        two[1].bytes = bytes;
+        merged(&two, true)
+    };
+    assert_eq!(two(SEGMENT_BYTES_MAX / 2), Some(vec![1, 2]));
+    assert_eq!(two(SEGMENT_BYTES_MAX / 2 + 1), None);
+    // Nor together with many others.
+    let mut many = today([1_000; 20]);
+    many.iter_mut().for_each(|one| one.bytes = SEGMENT_BYTES_MAX / 10);
+    assert_eq!(merged(&many, false).map(|ids| ids.len()), Some(9), "a tenth rounds up to more than a tenth");
+    many.iter_mut().for_each(|one| one.bytes = SEGMENT_BYTES_MAX);
+    assert_eq!(merged(&many, false), None);
+    assert_eq!(merged(&many, true), None);
+}
+
+#[test]
 fn windows_are_as_wide_as_their_rows_allow() {
     let day = |offset: i64, rows| Candidate {
         id: offset,
         window: Window { first_day: TODAY + offset, days: 1 },
         rows,
+        bytes: 0,
         owner: None,
     };
     let window = |offset: i64, days: i64| Window { first_day: TODAY + offset, days };
@@ -118,6 +138,7 @@ struct Segment {
 struct Model {
     now_ms: i64,
     next_id: i64,
+    bytes_per_row: u64,
     segments: BTreeMap<i64, Segment>,
     flushed_rows: u64,
     merged_rows: u64,
@@ -126,10 +147,11 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn new(bytes_per_row: u64) -> Self {
         Self {
             now_ms: TODAY * DAY_MS,
             next_id: 1,
+            bytes_per_row,
             segments: BTreeMap::new(),
             flushed_rows: 0,
             merged_rows: 0,
@@ -160,6 +182,7 @@ impl Model {
             id: self.next_id,
             window: if is_mixed { Window::MIXED } else { window },
             rows: count,
+            bytes: count * self.bytes_per_row,
             owner: logs.first().copied().filter(|_| is_owned),
         };
         assert!(size(&candidate) <= ROWS_MAX, "{candidate:?} is too large");
@@ -176,6 +199,7 @@ impl Model {
             id: 0,
             window: Window { first_day: *day, days: 1 },
             rows: *rows,
+            bytes: 0,
             owner: None,
         });
         let all: Vec<_> = self.candidates().into_iter().filter(|one| one.owner.is_none()).chain(new.clone()).collect();
@@ -285,7 +309,7 @@ const FIVE_MINUTES_MS: i64 = 300_000;
 
 /// Events that come evenly for some days, with a flush each so many milliseconds.
 fn even(pause_ms: i64, per_flush: u64, (logs, days): (i64, i64)) -> Model {
-    let mut model = Model::new();
+    let mut model = Model::new(100);
     for _ in 0..days * DAY_MS / pause_ms {
         model.now_ms += pause_ms;
         let day = model.today();
@@ -309,7 +333,7 @@ fn even_streams_of_many_events() {
     even(FIVE_MINUTES_MS, 30_000, (3, 15)).within("a hundred a second, three organizations", 5.0, 100);
     for logs in [1, 50] {
         // A flush of 200,000, for an hour.
-        let mut model = Model::new();
+        let mut model = Model::new(100);
         for _ in 0..1_080 {
             model.now_ms += 3_333;
             let day = model.today();
@@ -324,7 +348,7 @@ fn even_streams_of_many_events() {
 /// Ninety days of history, so many events each, by some organizations, as fast as it can be taken.
 fn history(per_day: u64, logs: i64, is_in_order: bool) -> Model {
     const FLUSH: u64 = 180_000;
-    let mut model = Model::new();
+    let mut model = Model::new(100);
     let first_day = TODAY - 100;
     for start in (0..per_day * 90).step_by(FLUSH as usize) {
         model.now_ms += 5_000;
@@ -371,7 +395,7 @@ fn late_events() {
     ];
     for (pause_ms, late, days) in streams {
         // Twenty thousand events of each day of a year, and now and then some of a few of these days.
-        let mut model = Model::new();
+        let mut model = Model::new(100);
         for day in 0..364 {
             model.flush(BTreeMap::from([((1, TODAY - 400 + day), 20_000)]));
         }
@@ -405,7 +429,7 @@ fn late_events() {
 fn random_streams() {
     for seed in 1..=25 {
         let mut random = Random(seed << 32);
-        let mut model = Model::new();
+        let mut model = Model::new([1, 100, 2_000][random.below(3) as usize]);
         let logs = random.magnitude(30);
         let spread = random.magnitude(2_000);
         let late_percent = random.below(100);
