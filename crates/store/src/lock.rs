@@ -39,7 +39,8 @@ impl DataLock {
     }
 
     /// Locks a PostgreSQL catalog too, for as long as one session of ours lives. PostgreSQL may notice the end of the
-    /// process before a moment late, so the lock is waited for.
+    /// process before a moment late, so the lock is waited for. When this returns, nothing of an earlier server can
+    /// change the catalog any more.
     pub(crate) async fn with_catalog(mut self, catalog: &Catalog) -> Result<Self, Error> {
         if !catalog.is_postgres() {
             return Ok(self);
@@ -55,9 +56,10 @@ impl DataLock {
         match taken {
             Ok(_) => {
                 self.session = Some(session);
+                wait_for_writers(catalog).await?;
                 Ok(self)
             }
-            Err(e) if e.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == LOCK_NOT_AVAILABLE) => {
+            Err(e) if is_lock_timeout(&e) => {
                 Err(Error::Open("another trailbook server works on this catalog".to_owned()))
             }
             Err(e) => Err(doing(e)),
@@ -71,6 +73,33 @@ impl DataLock {
             let _ = session.close().await;
         }
     }
+}
+
+/// Returns when no transaction of an earlier server is in work. Its idle session, and so its lock, ends with it at once,
+/// but a COMMIT that it sent may still come to its end: it then changes what the heads of logs and the manifest say.
+async fn wait_for_writers(catalog: &Catalog) -> Result<(), Error> {
+    let doing = Error::catalog("waiting for transactions of an earlier server");
+    let mut tx = catalog.begin().await?;
+    let lock = async {
+        tx.connection().execute("SET LOCAL lock_timeout = '60s'").await?;
+        // Waits for every transaction that has written to either; what comes to read is let through.
+        tx.connection().execute("LOCK TABLE logs, segments IN SHARE ROW EXCLUSIVE MODE").await
+    };
+    let locked = lock.await;
+    tx.rollback().await;
+    match locked {
+        Ok(_) => Ok(()),
+        Err(e) if is_lock_timeout(&e) => {
+            let reason = "a transaction of an earlier trailbook server is still in work on this catalog; start again";
+            Err(Error::Open(reason.to_owned()))
+        }
+        Err(e) => Err(doing(e)),
+    }
+}
+
+/// Whether a lock was waited for in vain.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
 }
 
 /// "trailbk" in ASCII: the key of our advisory lock, which is per database.

@@ -7,23 +7,27 @@ use tokio::task::JoinHandle;
 use trailbook_store::{Error, Options, Store};
 
 use crate::database::{Database, on_postgres};
+use crate::segments::everything;
 use crate::writes::{Sender, assert_dense, event_with_id, events, start};
 
-/// Waits in the transaction of a frame: at its insertion, or inside its COMMIT.
+/// Waits in the transaction that inserts into a table: at the insertion, or inside its COMMIT.
 enum Hold {
-    AtInsert,
-    AtCommit,
+    AtInsert(&'static str),
+    AtCommit(&'static str),
 }
 
 /// The number of the advisory lock that holds it.
 const LOCK: i64 = 4_711;
 const IS_HELD: &str = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
                        WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted";
+/// Sessions with an advisory lock on this database.
+const HOLDERS: &str = "(SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                       WHERE d.datname = current_database() AND l.locktype = 'advisory'";
 const KILL_HELD: &str = "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l \
                          JOIN pg_database d ON d.oid = l.database \
                          WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted";
 
-/// Holds the transactions of frames until it is dropped or released.
+/// Holds the transactions until it is dropped or released.
 async fn hold(database: &Database, hold: Hold) -> PgConnection {
     let function = format!(
         "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS \
@@ -31,13 +35,15 @@ async fn hold(database: &Database, hold: Hold) -> PgConnection {
     );
     database.run(&function).await;
     let trigger = match hold {
-        Hold::AtInsert => "CREATE TRIGGER hold AFTER INSERT ON frames FOR EACH ROW EXECUTE FUNCTION hold()",
-        Hold::AtCommit => {
-            "CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON frames DEFERRABLE INITIALLY DEFERRED \
-             FOR EACH ROW EXECUTE FUNCTION hold()"
+        Hold::AtInsert(table) => {
+            format!("CREATE TRIGGER hold AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION hold()")
         }
+        Hold::AtCommit(table) => format!(
+            "CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION hold()"
+        ),
     };
-    database.run(trigger).await;
+    database.run(&trigger).await;
     let mut holder = PgConnection::connect(&database.url().unwrap()).await.unwrap();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut holder).await.unwrap();
     holder
@@ -73,7 +79,7 @@ async fn lost_connection(database: &Database, at: Hold) -> Error {
 #[test]
 fn a_backend_that_ends_before_the_commit_records_nothing() {
     on_postgres(async |database| {
-        let error = lost_connection(database, Hold::AtInsert).await;
+        let error = lost_connection(database, Hold::AtInsert("frames")).await;
         assert!(matches!(error, Error::Catalog { doing: "inserting a frame", .. }), "{error:?}");
     });
 }
@@ -81,7 +87,7 @@ fn a_backend_that_ends_before_the_commit_records_nothing() {
 #[test]
 fn a_backend_that_ends_inside_the_commit_records_nothing() {
     on_postgres(async |database| {
-        let error = lost_connection(database, Hold::AtCommit).await;
+        let error = lost_connection(database, Hold::AtCommit("frames")).await;
         assert!(matches!(error, Error::Unknown), "{error:?}");
     });
 }
@@ -93,7 +99,7 @@ fn a_commit_whose_answer_was_lost_is_found() {
         let options = Options { catalog: Some(line.url.clone()), ..database.options() };
         let sender = Sender::new(Store::open(options).await.unwrap()).await;
         sender.send(events(&["a"])).await.unwrap();
-        let mut holder = hold(database, Hold::AtCommit).await;
+        let mut holder = hold(database, Hold::AtCommit("frames")).await;
         let mut write = Box::pin(sender.send_under("key", "x", vec![event_with_id(1, "b")]));
         start(write.as_mut()).await;
         is_held(database).await;
@@ -116,6 +122,43 @@ fn a_commit_whose_answer_was_lost_is_found() {
         drop(line);
         let sender = sender.at(database.open().await);
         assert_eq!(sender.found(), before);
+        sender.close().await;
+    });
+}
+
+#[test]
+fn a_flush_whose_commit_comes_after_the_next_start_loses_nothing() {
+    on_postgres(async |database| {
+        let line = Line::to(&database.url().unwrap()).await;
+        let options = Options { catalog: Some(line.url.clone()), ..database.options() };
+        let sender = Sender::new(Store::open(options).await.unwrap()).await;
+        sender.send(events(&["a", "b"])).await.unwrap();
+        let all = sender.found();
+        let mut holder = hold(database, Hold::AtCommit("segments")).await;
+        let mut flush = Box::pin(sender.store.flush());
+        start(flush.as_mut()).await;
+        tokio::select! {
+            _ = &mut flush => panic!("a flush waits for its commit"),
+            () = is_held(database) => {}
+        }
+        // The server is gone, and so is its lock; its COMMIT is not.
+        line.cut();
+        assert!(flush.await.is_err());
+        let Sender { store, credential } = sender;
+        drop(store);
+        database
+            .run(&format!("SELECT pg_terminate_backend({HOLDERS} AND l.granted AND l.objid <> {LOCK} LIMIT 1))"))
+            .await;
+
+        let options = database.options();
+        let open = tokio::spawn(Store::open(options));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        assert!(!open.is_finished(), "it waits for what may still change the manifest");
+        holder.execute("SELECT pg_advisory_unlock_all()").await.unwrap();
+        let sender = Sender { store: std::sync::Arc::new(open.await.unwrap().unwrap()), credential };
+        assert_eq!(sender.store.segments_size().1, 2, "it was committed");
+        assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+        assert_eq!(sender.store.damage(), Vec::<String>::new());
         sender.close().await;
     });
 }
