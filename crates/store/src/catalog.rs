@@ -175,6 +175,7 @@ impl Catalog {
         if applied == 0 {
             tx.create_organization(crate::DEFAULT_ORGANIZATION).await?;
         }
+        tx.give_name().await?;
         sqlx::query(
             "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = $1",
         )
@@ -219,7 +220,7 @@ impl Transaction {
         }
     }
 
-    /// A number that no row of the table had or will have.
+    /// A number that no row of the table had or will have. The next is one higher.
     pub(crate) async fn next_id(&mut self, table: &'static str) -> Result<i64, Error> {
         sqlx::query_scalar(
             "INSERT INTO counters (name, value) VALUES ($1, 1) \

@@ -15,7 +15,7 @@ use crate::segment::read::RowReader;
 use crate::segment::writer::{IndexWriter, RowsWriter};
 use crate::segment::{Part, Segment};
 use crate::work::{Spent, Work, away};
-use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object};
+use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object, pair};
 
 /// Memory for pages while checking, in bytes.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -58,6 +58,7 @@ pub async fn check(
     let path = data_dir.join(SEGMENTS_DIR);
     let folder = if rebuild_index { object::Folder::open(&path)? } else { object::Folder::beside(&path)? };
     let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES));
+    pair::verify(&*files.objects, &catalog.name().await?)?;
     let mover = mover(catalog.clone(), Arc::clone(&files));
     for entry in entries {
         let found = {

@@ -17,6 +17,8 @@ use trailbook_event::limits::FLUSH_WINDOWS_MAX;
 use crate::compact::{self, Candidate};
 use crate::journal::commit;
 use crate::manifest::{self, Entry, FileEntry, Files, Handle, Window, index_name, rows_name};
+use crate::object::Objects;
+use crate::pair;
 use crate::recent::{Chunk, Recent, Size};
 use crate::segment::Part;
 use crate::segment::merge::{self, Input};
@@ -69,7 +71,8 @@ impl Failed {
 }
 
 impl Mover {
-    /// Reads the manifest, and removes files that it does not name: what a crash left.
+    /// Reads the manifest, and removes files that it does not name: what a crash left. Refuses a folder of another
+    /// catalog before it touches anything.
     pub(crate) async fn load_manifest(&self) -> Result<(), Error> {
         let entries = manifest::read(&self.catalog).await?;
         let flushed = manifest::flushed(&self.catalog).await?;
@@ -79,17 +82,13 @@ impl Mover {
         }
         let mut known: Vec<i64> = manifest::removed(&self.catalog, i64::MAX).await?;
         known.extend(entries.iter().map(|entry| entry.id));
+        let (name, last) = (self.catalog.name().await?, manifest::last_number(&self.catalog).await?);
         let files = Arc::clone(&self.files);
-        let named: Vec<String> = known.iter().flat_map(|id| [rows_name(*id), index_name(*id)]).collect();
         let handles = self.handles(entries);
         self.recent.replace(&[], handles.clone());
         away(move || {
-            for name in files.objects.list()? {
-                if !named.contains(&name) {
-                    tracing::info!(name, "removing a file that an earlier stop left");
-                    files.objects.remove(&name)?;
-                }
-            }
+            pair::make(&*files.objects, &name, &known)?;
+            remove_unnamed(&*files.objects, &known, last)?;
             handles.iter().for_each(|handle| handle.look());
             Ok(())
         })
@@ -214,6 +213,27 @@ impl Mover {
             remove_files(&self.files, entry.id);
         }
     }
+}
+
+/// Removes files of segments that no manifest names and that a crash left. A number above the last that was given is
+/// not of a crash but of a catalog that went on after this one was copied: such a file goes out of the way of the
+/// segment which will have its number.
+fn remove_unnamed(objects: &dyn Objects, known: &[i64], last: i64) -> Result<(), Error> {
+    for name in objects.list()? {
+        match manifest::number_of(&name) {
+            Some(id) if known.contains(&id) => {}
+            Some(id) if id <= last => {
+                tracing::info!(name, "removing a file that an earlier stop left");
+                objects.remove(&name)?;
+            }
+            Some(_) => {
+                tracing::warn!(name, "a file is newer than the catalog; it is set aside as NAME.unknown");
+                objects.set_aside(&name)?;
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// For each log of these chunks the sequences that they hold: the first, and the one after the last. A flush whose

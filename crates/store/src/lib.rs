@@ -25,6 +25,7 @@ mod lock;
 mod manifest;
 mod object;
 mod organization;
+mod pair;
 mod work;
 
 use std::path::PathBuf;

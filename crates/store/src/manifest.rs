@@ -75,6 +75,13 @@ pub(crate) fn index_name(id: i64) -> String {
     format!("{id:010}.index")
 }
 
+/// The number of the segment that a file of this name belongs to; no other name is one of ours.
+pub(crate) fn number_of(name: &str) -> Option<i64> {
+    let (number, kind) = name.split_once('.')?;
+    let is_number = number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && matches!(kind, "rows" | "index")).then(|| number.parse().ok()).flatten()
+}
+
 /// A segment that is opened when it is first needed.
 pub(crate) struct Handle {
     pub(crate) entry: Entry,
@@ -231,6 +238,15 @@ pub(crate) async fn removed(catalog: &Catalog, before_ms: i64) -> Result<Vec<i64
         .fetch_all(catalog.pool())
         .await
         .map_err(Error::catalog("reading the manifest"))
+}
+
+/// The highest number that was given to a segment; its files are made after that.
+pub(crate) async fn last_number(catalog: &Catalog) -> Result<i64, Error> {
+    let number: Option<i64> = sqlx::query_scalar("SELECT value FROM counters WHERE name = 'segments'")
+        .fetch_optional(catalog.pool())
+        .await
+        .map_err(Error::catalog("reading the manifest"))?;
+    Ok(number.unwrap_or_default())
 }
 
 async fn add_parts(catalog: &Catalog, entries: &mut [Entry]) -> Result<(), Error> {

@@ -17,6 +17,8 @@ use crate::Error;
 
 /// What the name of a file ends in as long as it is not finished.
 const PART: &str = ".part";
+/// What is added to the name of a file that is set aside.
+const ASIDE: &str = ".unknown";
 /// Few and large writes, whatever a writer is given.
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -30,6 +32,9 @@ pub(crate) trait Objects: Send + Sync + Debug {
 
     /// Removes an object; that none is there is no error. Who has it open may still read it.
     fn remove(&self, name: &str) -> Result<(), Error>;
+
+    /// Renames an object so that it is out of the way and kept.
+    fn set_aside(&self, name: &str) -> Result<(), Error>;
 
     /// The names of all objects, ascending.
     fn list(&self) -> Result<Vec<String>, Error>;
@@ -149,6 +154,16 @@ impl Objects for Folder {
         removed.map_err(|e| failed(format!("the file {name} cannot be removed"), e))
     }
 
+    fn set_aside(&self, name: &str) -> Result<(), Error> {
+        let path = self.path_of(name)?;
+        let failed = |e| failed(format!("the file {name} cannot be set aside"), e);
+        // Another one of the name may have been set aside before.
+        let names = (1..).map(|n| if n == 1 { format!("{name}{ASIDE}") } else { format!("{name}{ASIDE}{n}") });
+        let free = names.map(|name| self.path.join(name)).find(|path| !path.exists());
+        rename(&path, &free.unwrap_or_default()).map_err(failed)?;
+        self.folder.sync_all().map_err(failed)
+    }
+
     fn list(&self) -> Result<Vec<String>, Error> {
         let mut names = self.files()?;
         names.retain(|name| !name.ends_with(PART));
@@ -191,7 +206,7 @@ impl ObjectWriter for FolderWriter {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "its only caller syncs the folder next")]
+#[expect(clippy::disallowed_methods, reason = "its callers sync the folder next")]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }

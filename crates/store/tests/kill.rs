@@ -116,6 +116,7 @@ async fn assert_files_are_those_of_the_manifest(database: &Database) {
     let files = std::fs::read_dir(database.dir().join("segments")).unwrap();
     let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
+    assert_eq!(names.pop().as_deref(), Some("catalog"), "it is there before the first segment");
     let mut known = 0;
     for name in &names {
         let (id, kind) = name.split_once('.').unwrap();

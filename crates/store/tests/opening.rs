@@ -1,16 +1,22 @@
 //! Opening: one server at a time, a schema that is known, settings that keep what is committed.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use tempfile::TempDir;
-use trailbook_store::{Error, Options, Store};
+use trailbook_store::{Error, Options, Store, check};
 
 use crate::database::{Database, on_postgres, on_sqlite};
-use crate::writes::{Sender, events};
+use crate::segments::everything;
+use crate::writes::{Found, Sender, events};
 
 on_both!(
     a_folder_has_one_server_at_a_time,
     a_catalog_of_a_newer_schema_is_refused,
     a_store_that_is_closed_twice_is_closed,
     a_folder_of_any_name_is_made,
+    a_folder_of_another_catalog_is_refused_and_left_alone,
+    only_files_that_a_crash_left_are_removed,
 );
 
 async fn a_folder_has_one_server_at_a_time(database: &Database) {
@@ -84,4 +90,83 @@ fn a_catalog_that_is_not_there_is_refused() {
             assert!(words.starts_with("the catalog "), "{words}");
         }
     });
+}
+
+/// The files of the folder of segments, and their bytes.
+fn segment_files(database: &Database) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(database.dir().join("segments")).unwrap().map(|file| file.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
+}
+
+/// A closed store whose two events are in a segment.
+async fn flushed(database: &Database) -> (Sender, Vec<Found>) {
+    let sender = Sender::new(database.open().await).await;
+    sender.send(events(&["a", "b"])).await.unwrap();
+    let all = sender.found();
+    sender.store.flush().await.unwrap();
+    sender.close().await;
+    (sender, all)
+}
+
+async fn assert_whole(database: &Database, sender: &Sender, all: &[Found]) {
+    let sender = sender.at(database.open().await);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+    assert_eq!(sender.store.damage(), Vec::<String>::new());
+    sender.close().await;
+}
+
+async fn a_folder_of_another_catalog_is_refused_and_left_alone(database: &Database) {
+    let (sender, all) = flushed(database).await;
+    let files = segment_files(database);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["0000000001.index", "0000000001.rows", "catalog"]);
+    let kept = TempDir::new().unwrap();
+    let names = ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"];
+    let sqlite = |name: &str| (database.dir().join(name), kept.path().join(name));
+    let here = names.map(sqlite).into_iter().filter(|(path, _)| path.exists()).collect::<Vec<_>>();
+    here.iter().for_each(|(path, aside)| std::fs::rename(path, aside).unwrap());
+    // As a unit that lost its setting would: a catalog that is made at the start.
+    let options = || Options { catalog: None, ..database.options() };
+    for words in ["belongs to another catalog", "does not know, such as 0000000001.index"] {
+        for _ in 0..2 {
+            let error = Store::open(options()).await.expect_err("it is another catalog");
+            assert!(matches!(error, Error::Open(_)) && error.to_string().contains(words), "{error}");
+            assert!(error.to_string().contains("the setting catalog"), "{error}");
+        }
+        let found = segment_files(database);
+        assert!(
+            files.iter().all(|(name, bytes)| name == "catalog" || found.get(name) == Some(bytes)),
+            "it is as it was"
+        );
+        let checked = check(database.dir(), None, true, |_| {}).await;
+        assert_eq!(checked.is_err(), words.starts_with("belongs"), "{checked:?}");
+        // The same for a folder that names no catalog.
+        let _ = std::fs::remove_file(database.dir().join("segments/catalog"));
+    }
+    for (path, aside) in &here {
+        std::fs::rename(aside, path).unwrap();
+    }
+    assert_whole(database, &sender, &all).await;
+    assert_eq!(segment_files(database), files, "a folder whose files are all known names its catalog again");
+}
+
+async fn only_files_that_a_crash_left_are_removed(database: &Database) {
+    let (sender, all) = flushed(database).await;
+    database.run("UPDATE counters SET value = 3 WHERE name = 'segments'").await;
+    let put = |name: &str| std::fs::write(database.dir().join("segments").join(name), name).unwrap();
+    let others = ["notes.rows", "4.rows", "0000000004.rows.old", "notes"];
+    let of_a_crash = ["0000000002.rows", "0000000003.index"];
+    let newer = ["0000000004.rows", "0000000004.index"];
+    for _ in 0..2 {
+        others.iter().chain(&of_a_crash).chain(&newer).for_each(|name| put(name));
+        assert_whole(database, &sender, &all).await;
+    }
+    let mut found: Vec<String> = segment_files(database).into_keys().collect();
+    found.retain(|name| !name.starts_with("0000000001") && name != "catalog");
+    let mut want: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
+    want.extend(newer.iter().flat_map(|name| [format!("{name}.unknown"), format!("{name}.unknown2")]));
+    want.sort();
+    assert_eq!(found, want);
+    let segments = database.dir().join("segments");
+    assert_eq!(std::fs::read(segments.join("0000000004.rows.unknown2")).unwrap(), b"0000000004.rows");
 }

@@ -19,6 +19,8 @@ const FLIPS: usize = 8;
 fn files(data_dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(data_dir.join("segments")).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    // One names the catalog and belongs to no segment.
+    files.retain(|file| file.extension().is_some());
     files.sort();
     files
 }

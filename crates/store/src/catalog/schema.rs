@@ -73,6 +73,8 @@ pub(super) const STEPS: &[&[&str]] = &[
         content BIGINT NOT NULL,
         PRIMARY KEY (segment, number)) {without_rowid}",
     ],
+    // One row: what the folder of its segments knows the catalog by.
+    &["CREATE TABLE catalog_name (id BIGINT PRIMARY KEY, name TEXT NOT NULL)"],
 ];
 
 /// Where the number of applied steps is kept. Made before the steps.
