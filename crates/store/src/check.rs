@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::flush::{self, Mover};
 use crate::manifest::{self, Entry, Files, index_name, rows_name};
-use crate::recent::Recent;
+use crate::recent::{Recent, Size};
 use crate::segment::build::{self, Entry as BuildEntry};
 use crate::segment::merge::{self, Input};
 use crate::segment::page::{PagedWriter, Sections};
@@ -90,7 +90,8 @@ fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
         recent: Arc::new(Recent::default()),
         files,
         stop: Arc::new(AtomicBool::new(false)),
-        chunk: crate::recent::Size::default(),
+        chunk: Size::default(),
+        segment: Size::default(),
         own_rows: trailbook_event::limits::SEGMENT_OWN_ROWS_MIN,
         spent: Spent::default(),
         chunking: tokio::sync::Mutex::default(),

@@ -37,6 +37,8 @@ pub(crate) struct Mover {
     pub(crate) stop: Arc<AtomicBool>,
     /// What makes a chunk.
     pub(crate) chunk: Size,
+    /// What one segment is made of at most when it is flushed; a single chunk may have more bytes.
+    pub(crate) segment: Size,
     /// Rows of an organization in a window from which on it gets a segment of its own.
     pub(crate) own_rows: u64,
     pub(crate) spent: Spent,
@@ -100,11 +102,12 @@ impl Mover {
         self.chunk_from(self.chunk).await
     }
 
-    /// Builds chunks as long as frames have so many events or bytes.
+    /// Builds chunks as long as the frames that are there now have so many events or bytes. What is added meanwhile is
+    /// left for the next time, so that this ends however fast events come.
     pub(crate) async fn chunk_from(&self, enough: Size) -> Result<(), Error> {
         let _one = self.chunking.lock().await;
-        while self.recent.tail_size().has(enough) {
-            let Some(taken) = self.recent.take(self.chunk) else { break };
+        let ends = self.recent.ends();
+        while let Some(taken) = self.recent.take((self.chunk, enough), &ends) {
             let spent = self.spent.clone();
             let chunk = away(move || spent.count(Work::Chunk, || taken.build())).await?;
             self.recent.put(chunk);
@@ -112,15 +115,31 @@ impl Mover {
         Ok(())
     }
 
+    /// Builds chunks of frames that have so many events or bytes, and writes all chunks to disk: those that are there
+    /// also if another one cannot be built.
+    pub(crate) async fn flush_from(&self, enough: Size) -> Result<(), Failed> {
+        let chunked = self.chunk_from(enough).await;
+        self.flush().await?;
+        chunked.map_err(Failed::from)
+    }
+
     /// Writes all chunks to disk and removes their frames.
     pub(crate) async fn flush(&self) -> Result<(), Failed> {
         let _one = self.flushing.lock().await;
-        let chunks = self.recent.chunks();
-        if chunks.is_empty() {
-            return Ok(());
+        let mut left = self.recent.chunks();
+        while !left.is_empty() {
+            let sizes = left.iter().map(|chunk| Size::of_chunk(&chunk.segment));
+            let rest = left.split_off(oldest_within(sizes, self.segment).min(left.len()));
+            self.flush_chunks(&left).await?;
+            left = rest;
         }
+        Ok(())
+    }
+
+    /// Writes the oldest chunks, which may all be of one window and so become one segment.
+    async fn flush_chunks(&self, chunks: &[Chunk]) -> Result<(), Failed> {
         let mut added = Vec::new();
-        for (window, inputs) in self.windows(&chunks) {
+        for (window, inputs) in self.windows(chunks) {
             match self.write(Work::Flush, inputs, window).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
@@ -129,7 +148,7 @@ impl Mover {
                 }
             }
         }
-        self.change(&added, &[], &moved(&chunks)).await?;
+        self.change(&added, &[], &moved(chunks)).await?;
         let handles = self.handles(added);
         self.recent.flushed(chunks.len(), handles);
         Ok(())
@@ -234,6 +253,16 @@ fn remove_unnamed(objects: &dyn Objects, known: &[i64], last: i64) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// How many of some sizes, from the first on, are within a size together; at least one.
+fn oldest_within(sizes: impl Iterator<Item = Size>, most: Size) -> usize {
+    let mut sum = Size::default();
+    let is_within = |size: &Size| {
+        sum = Size { events: sum.events + size.events, bytes: sum.bytes + size.bytes };
+        sum.events <= most.events && sum.bytes <= most.bytes
+    };
+    sizes.take_while(is_within).count().max(1)
 }
 
 /// For each log of these chunks the sequences that they hold: the first, and the one after the last. A flush whose

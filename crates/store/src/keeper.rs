@@ -134,11 +134,7 @@ async fn flush(mover: Arc<Mover>, signals: Arc<Signals>, tuning: Tuning) {
         // All of them, unless there will be a whole chunk of the rest soon.
         let is_small = most.events < mover.chunk.events || most.bytes < mover.chunk.bytes;
         let enough = if is_aged || is_small { Size::ONE } else { mover.chunk };
-        let result = match mover.chunk_from(enough).await {
-            Ok(()) => mover.flush().await,
-            Err(error) => Err(error.into()),
-        };
-        match result {
+        match mover.flush_from(enough).await {
             Ok(()) => {
                 pause = TICK;
                 signals.flushed.notify_one();

@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{
     CHUNK_BYTES_MIN, CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
-    SEGMENT_OWN_ROWS_MIN,
+    RECENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX,
 };
 
 pub use catalog::Catalog;
@@ -78,6 +78,8 @@ pub struct Tuning {
     pub flush_bytes: u64,
     /// The age at which they are moved to disk, in milliseconds.
     pub flush_age_ms: i64,
+    /// Events of one segment when it is flushed; a single chunk may have more.
+    pub segment_events: u64,
     /// Memory for pages of files, in bytes.
     pub cache_bytes: u64,
     /// Who knows how much room the disk has.
@@ -91,6 +93,7 @@ impl Default for Tuning {
             flush_events: FLUSH_EVENTS_MIN,
             flush_bytes: FLUSH_BYTES_MIN,
             flush_age_ms: i64::try_from(FLUSH_SECONDS_MAX).unwrap_or(i64::MAX).saturating_mul(1000),
+            segment_events: SEGMENT_ROWS_MAX.into(),
             cache_bytes: PAGE_CACHE_BYTES_MAX,
             disk: Disk::system(),
         }
@@ -129,6 +132,7 @@ impl Store {
             files,
             stop: Arc::new(AtomicBool::new(false)),
             chunk: recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN },
+            segment: recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX },
             own_rows: SEGMENT_OWN_ROWS_MIN,
             spent: work::Spent::default(),
             chunking: tokio::sync::Mutex::default(),
@@ -229,8 +233,7 @@ impl Store {
 
     /// Moves what is in memory to disk now.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.mover.chunk_from(recent::Size::ONE).await?;
-        self.mover.flush().await.map_err(flush::Failed::into_error)
+        self.mover.flush_from(recent::Size::ONE).await.map_err(flush::Failed::into_error)
     }
 
     /// Builds small segments in memory of all frames now.

@@ -166,6 +166,11 @@ impl Size {
     /// Anything at all.
     pub(crate) const ONE: Self = Self { events: 1, bytes: 1 };
 
+    /// What a segment in memory takes.
+    pub(crate) fn of_chunk(segment: &Segment) -> Self {
+        Self { events: u64::from(segment.rows()), bytes: segment.bytes() }
+    }
+
     /// Whether it has so many events, or so many bytes.
     pub(crate) fn has(self, enough: Self) -> bool {
         self.events >= enough.events || self.bytes >= enough.bytes
@@ -257,15 +262,15 @@ impl Recent {
     pub(crate) fn size(&self) -> Size {
         let state = self.read();
         let chunks = state.chunks.iter().map(|chunk| &chunk.segment);
-        chunks.fold(state.tail_size, |size, segment| Size {
-            events: size.events + u64::from(segment.rows()),
-            bytes: size.bytes + segment.bytes(),
+        chunks.fold(state.tail_size, |size, segment| {
+            let Size { events, bytes } = Size::of_chunk(segment);
+            Size { events: size.events + events, bytes: size.bytes + bytes }
         })
     }
 
-    /// What is in frames.
-    pub(crate) fn tail_size(&self) -> Size {
-        self.read().tail_size
+    /// The first sequence of each log that is not known now.
+    pub(crate) fn ends(&self) -> HashMap<i64, u64> {
+        self.read().tails.iter().map(|(log, tail)| (*log, tail.next_sequence)).collect()
     }
 
     /// When the oldest event that is in no segment was recorded, in milliseconds since 1970.
@@ -276,27 +281,30 @@ impl Recent {
         of_frames.chain(parts.map(|part| part.recorded_ms.0)).min()
     }
 
-    /// The oldest frames of a log and another, until they have so many events or bytes; they stay until their chunk is
-    /// put in their place.
-    pub(crate) fn take(&self, enough: Size) -> Option<Taken> {
+    /// The oldest frames of a log and another, until they have the size of a chunk; they stay until their chunk is put
+    /// in their place. Only frames before `ends` count, and only if they have so many events or bytes.
+    pub(crate) fn take(&self, (chunk, enough): (Size, Size), ends: &HashMap<i64, u64>) -> Option<Taken> {
         let state = self.read();
         let mut taken = Taken::default();
         let mut size = Size::default();
         for (log, tail) in &state.tails {
+            let end = ends.get(log).copied().unwrap_or_default();
             let mut frames = Vec::new();
-            for frame in tail.frames() {
-                if size.has(enough) {
-                    break;
+            for frame in tail.frames().take_while(|frame| frame.first_sequence < end) {
+                if !size.has(chunk) {
+                    frames.push(Arc::clone(frame));
                 }
                 size.events += frame.rows.len() as u64;
                 size.bytes += frame.size_bytes();
-                frames.push(Arc::clone(frame));
+                if size.has(chunk) && size.has(enough) {
+                    break;
+                }
             }
             if !frames.is_empty() {
                 taken.0.push((*log, frames));
             }
         }
-        (size.events > 0).then_some(taken)
+        (size.events > 0 && size.has(enough)).then_some(taken)
     }
 
     /// Puts a chunk in the place of the frames that it was built from.
@@ -434,3 +442,6 @@ impl SegmentPart {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Events move from frames to chunks, from chunks to segments, and are found once each wherever they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use trailbook_event::limits::{FLUSH_WINDOWS_MAX, REMOVED_SECONDS_MIN};
@@ -15,6 +17,8 @@ on_both!(
     replaced_files_stay_as_long_as_a_query_may_take,
     late_events_share_a_segment,
     few_large_events_reach_the_disk,
+    a_flush_of_more_than_a_segment_makes_several,
+    a_flush_ends_while_events_come,
 );
 
 /// Every event of a snapshot, from its frames and its segments, by sequence.
@@ -172,6 +176,56 @@ async fn few_large_events_reach_the_disk(database: &Database) {
     }
     assert_eq!(everything(&sender.store.snapshot(sender.organization())).len(), 400);
     sender.close().await;
+}
+
+async fn a_flush_of_more_than_a_segment_makes_several(database: &Database) {
+    let tuning = Tuning { chunk_events: 50, segment_events: 100, ..Tuning::default() };
+    let sender = Sender::new(Store::open(Options { tuning, ..database.options() }).await.unwrap()).await;
+    for n in 0..5 {
+        sender.send((0..50).map(|i| event_of_day(1, &format!("m{n}-{i}"))).collect()).await.unwrap();
+        sender.store.chunk().await.unwrap();
+    }
+    let all = everything(&sender.store.snapshot(sender.organization()));
+    sender.store.flush().await.unwrap();
+    assert_eq!(sender.store.recent_size().0, 0);
+    let rows = "SELECT COUNT(*) FROM segment_parts WHERE row_count = ";
+    assert_eq!(database.number(&format!("{rows}100")).await, 2);
+    assert_eq!(database.number(&format!("{rows}50")).await, 1);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+    sender.close().await;
+    let sender = sender.at(database.open().await);
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all);
+    sender.close().await;
+}
+
+async fn a_flush_ends_while_events_come(database: &Database) {
+    // Each frame is a chunk: they are built slower than they come.
+    let tuning = Tuning { chunk_events: 1, ..Tuning::default() };
+    let store = Arc::new(Store::open(Options { tuning, ..database.options() }).await.unwrap());
+    let mut senders = Vec::new();
+    for n in 0..16 {
+        senders.push(Sender::of(&store, &format!("organization-{n}")).await);
+    }
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let tasks = senders.into_iter().map(|sender| {
+        let has_ended = Arc::clone(&has_ended);
+        tokio::spawn(async move {
+            while !has_ended.load(Ordering::SeqCst) {
+                sender.send(vec![large_event(20_000)]).await.unwrap();
+            }
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    while store.commits().count < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    store.flush().await.unwrap();
+    assert!(store.segments_size().1 > 0);
+    has_ended.store(true, Ordering::SeqCst);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    store.close().await;
 }
 
 /// The same event to be sent once more.
