@@ -8,12 +8,13 @@
 mod schema;
 
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row};
+use tokio::sync::watch;
 
 use crate::{Clock, Error};
 
@@ -30,6 +31,8 @@ pub struct Catalog {
     pool: AnyPool,
     kind: Kind,
     clock: Clock,
+    /// Set when a COMMIT of SQLite failed: what its file holds is not known any more.
+    is_poisoned: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Catalog {
             .connect(&url)
             .await
             .map_err(failed)?;
-        let catalog = Self { pool, kind, clock };
+        let catalog = Self { pool, kind, clock, is_poisoned: Arc::new(watch::Sender::new(false)) };
         catalog.check_durable().await?;
         catalog.migrate().await?;
         Ok(catalog)
@@ -90,10 +93,16 @@ impl Catalog {
         let doing = Error::catalog("beginning a transaction");
         let connection = self.pool.acquire().await.map_err(&doing)?;
         // Made first: a caller that goes away in the middle of BEGIN must not leave its transaction to the pool.
-        let mut tx = Transaction { connection: Some(connection), clock: self.clock.clone() };
+        let poisons = (!self.is_postgres()).then(|| Arc::clone(&self.is_poisoned));
+        let mut tx = Transaction { connection: Some(connection), clock: self.clock.clone(), poisons };
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         tx.connection().execute(begin).await.map_err(&doing)?;
         Ok(tx)
+    }
+
+    /// Whether the store is poisoned, which a failed COMMIT of any transaction can do.
+    pub(crate) fn is_poisoned(&self) -> &Arc<watch::Sender<bool>> {
+        &self.is_poisoned
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -191,6 +200,8 @@ impl Catalog {
 pub(crate) struct Transaction {
     connection: Option<PoolConnection<Any>>,
     clock: Clock,
+    /// What a failed COMMIT poisons. PostgreSQL looks after its own disk: it stops by itself after a failed sync.
+    poisons: Option<Arc<watch::Sender<bool>>>,
 }
 
 impl Transaction {
@@ -203,14 +214,21 @@ impl Transaction {
     }
 
     /// Commits. On an error it is not known whether the database holds the transaction, but for SQLite's
-    /// [`Error::DiskFull`]: then the last write, without which the transaction is none, did not find room.
+    /// [`Error::DiskFull`]: then the last write, without which the transaction is none, did not find room. Any other
+    /// error of SQLite poisons the store, whatever the transaction was for: a failed sync is never tried again.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         let result = self.connection().execute("COMMIT").await;
         if result.is_ok() {
             // Back to the pool, clean.
             drop(self.connection.take());
         }
-        result.map(drop).map_err(Error::catalog("committing"))
+        let result = result.map(drop).map_err(Error::catalog("committing"));
+        if let (Some(poisons), Err(error)) = (&self.poisons, &result)
+            && !matches!(error, Error::DiskFull)
+        {
+            poisons.send_replace(true);
+        }
+        result
     }
 
     /// Gives the transaction up and keeps the connection.

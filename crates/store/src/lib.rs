@@ -142,7 +142,7 @@ impl Store {
         mover.load_manifest().await?;
         journal::load(&catalog, &recent, Some(&mover)).await?;
         journal::check_heads(&catalog, &recent).await?;
-        let is_poisoned = Arc::new(tokio::sync::watch::Sender::new(false));
+        let is_poisoned = Arc::clone(catalog.is_poisoned());
         let signals = Arc::new(keeper::Signals::new(Arc::clone(&is_poisoned)));
         let journal = journal::Journal::start(
             catalog.clone(),

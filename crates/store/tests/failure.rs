@@ -72,16 +72,20 @@ fn drop_trigger(database: &Database) -> &'static str {
 
 /// Lets the COMMIT of the next frame fail, after all of its statements succeeded.
 async fn fail_commits(database: &Database) {
+    fail_commits_after(database, "INSERT ON frames").await;
+}
+
+/// The same for what is done to another table.
+async fn fail_commits_after(database: &Database, done: &str) {
     let table = "CREATE TABLE promises (log BIGINT REFERENCES logs (id) DEFERRABLE INITIALLY DEFERRED)";
     database.run(table).await;
     if database.is_postgres() {
         let promise = "CREATE FUNCTION promise() RETURNS trigger LANGUAGE plpgsql AS \
                        $$BEGIN INSERT INTO promises VALUES (-1); RETURN NULL; END$$";
         database.run(promise).await;
-        database.run("CREATE TRIGGER fail AFTER INSERT ON frames EXECUTE FUNCTION promise()").await;
+        database.run(&format!("CREATE TRIGGER fail AFTER {done} EXECUTE FUNCTION promise()")).await;
     } else {
-        let trigger = "CREATE TRIGGER fail AFTER INSERT ON frames BEGIN INSERT INTO promises VALUES (-1); END";
-        database.run(trigger).await;
+        database.run(&format!("CREATE TRIGGER fail AFTER {done} BEGIN INSERT INTO promises VALUES (-1); END")).await;
     }
 }
 
@@ -100,6 +104,28 @@ fn a_failed_commit_of_sqlite_poisons_the_store() {
 
         let sender = sender.at(database.open().await);
         assert_eq!(sender.send(events(&["d"])).await.unwrap().sequences, [1]);
+        sender.close().await;
+    });
+}
+
+#[test]
+fn a_failed_commit_of_a_flush_of_sqlite_poisons_the_store() {
+    on_sqlite(async |database| {
+        let sender = Sender::new(database.open().await).await;
+        sender.send(events(&["a"])).await.unwrap();
+        sender.store.flush().await.unwrap();
+        sender.send(events(&["b"])).await.unwrap();
+        // The one that takes a number for a segment, in which nothing of the events is.
+        fail_commits_after(database, "UPDATE ON counters").await;
+        assert!(sender.store.flush().await.is_err());
+        assert!(sender.store.is_poisoned());
+        sender.store.poisoned().await;
+        database.run(drop_trigger(database)).await;
+        assert!(matches!(sender.send(events(&["c"])).await, Err(Error::Poisoned)), "nothing heals it but a new start");
+        sender.close().await;
+
+        let sender = sender.at(database.open().await);
+        assert_eq!(sender.send(events(&["d"])).await.unwrap().sequences, [2]);
         sender.close().await;
     });
 }
