@@ -157,7 +157,8 @@ async fn compact(mover: Arc<Mover>, signals: Arc<Signals>) {
         // A merge needs room for its result before the old files go.
         while !signals.is_disk_low.load(Ordering::Relaxed) {
             match mover.compact(false).await {
-                Ok(true) => {}
+                // The room that replaced files take is needed for what is merged next.
+                Ok(true) => remove_old(&mover).await,
                 Ok(false) => break,
                 Err(error) => {
                     signals.failed("compacting", &error);
@@ -166,10 +167,13 @@ async fn compact(mover: Arc<Mover>, signals: Arc<Signals>) {
                 }
             }
         }
-        match mover.remove_old().await {
-            Ok(()) => {}
-            Err(error) => tracing::warn!(%error, "old segments were not removed"),
-        }
+        remove_old(&mover).await;
+    }
+}
+
+async fn remove_old(mover: &Mover) {
+    if let Err(error) = mover.remove_old().await {
+        tracing::warn!(%error, "old segments were not removed");
     }
 }
 
