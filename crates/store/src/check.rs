@@ -129,7 +129,7 @@ async fn rebuild(mover: &Mover, entry: &Entry) -> Result<(), Error> {
     let inputs = away(move || chunks_of(&files, &old)).await?;
     let new = mover.write(Work::Compact, inputs, Some(entry.window)).await?;
     if !is_same(&new.parts, &entry.parts) {
-        mover.discard(&[new]);
+        mover.discard(&[new]).await;
         let reason = "its rows do not have the checksum of their events".to_owned();
         return Err(Error::Damaged { what: format!("the file {}", rows_name(entry.id)), reason });
     }

@@ -62,7 +62,7 @@ impl Mover {
             match self.write(Work::Compact, inputs, is_mixed.then_some(Window::MIXED)).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
-                    self.discard(&added);
+                    self.discard(&added).await;
                     return Err(error);
                 }
             }

@@ -143,7 +143,7 @@ impl Mover {
             match self.write(Work::Flush, inputs, window).await {
                 Ok(entry) => added.push(entry),
                 Err(error) => {
-                    self.discard(&added);
+                    self.discard(&added).await;
                     return Err(error.into());
                 }
             }
@@ -201,25 +201,38 @@ impl Mover {
         removed: &[i64],
         moved: &BTreeMap<i64, (u64, u64)>,
     ) -> Result<(), Failed> {
+        let changed = self.try_change(added, removed, moved).await;
+        if let Err(Failed::Kept(_)) = &changed {
+            self.discard(added).await;
+        }
+        changed
+    }
+
+    async fn try_change(
+        &self,
+        added: &[Entry],
+        removed: &[i64],
+        moved: &BTreeMap<i64, (u64, u64)>,
+    ) -> Result<(), Failed> {
         let mut tx = self.catalog.begin().await?;
         let result = async {
+            tx.add_segments(added).await?;
+            tx.remove_segments(removed).await?;
+            // The heads of logs last: from here on appends wait.
             for (log, sequences) in moved {
                 tx.remove_frames(*log, *sequences).await?;
             }
-            tx.add_segments(added).await?;
-            tx.remove_segments(removed).await
+            Ok(())
         };
         if let Err(error) = result.await {
             tx.rollback().await;
-            self.discard(added);
-            return Err(error.into());
+            return Err(Failed::Kept(error));
         }
-        let Err(failure) = commit::finish(&self.catalog, tx).await else { return Ok(()) };
-        if failure.is_unknown {
-            return Err(Failed::Unknown(failure.error));
-        }
-        self.discard(added);
-        Err(failure.error.into())
+        let finished = commit::finish(&self.catalog, tx).await;
+        finished.map_err(|failure| match failure.is_unknown {
+            true => Failed::Unknown(failure.error),
+            false => Failed::Kept(failure.error),
+        })
     }
 
     pub(crate) fn handles(&self, added: Vec<Entry>) -> Vec<Arc<Handle>> {
@@ -227,9 +240,15 @@ impl Mover {
     }
 
     /// Removes files that no manifest names.
-    pub(crate) fn discard(&self, entries: &[Entry]) {
-        for entry in entries {
-            remove_files(&self.files, entry.id);
+    pub(crate) async fn discard(&self, entries: &[Entry]) {
+        let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
+        let files = Arc::clone(&self.files);
+        let removed = away(move || {
+            ids.iter().for_each(|id| remove_files(&files, *id));
+            Ok(())
+        });
+        if let Err(error) = removed.await {
+            tracing::warn!(%error, "files that are not needed were not removed");
         }
     }
 }

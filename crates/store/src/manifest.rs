@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
 use crate::catalog::Transaction;
@@ -292,34 +292,41 @@ impl Transaction {
             .execute(self.connection())
             .await
             .map_err(&doing)?;
-            for (number, part) in (0i64..).zip(&entry.parts) {
-                self.add_part(entry.id, number, part).await?;
-            }
+        }
+        let mut parts: Vec<(i64, i64, &Part)> = Vec::new();
+        for entry in entries {
+            parts.extend((0i64..).zip(&entry.parts).map(|(number, part)| (entry.id, number, part)));
+        }
+        for some in parts.chunks(ROWS_PER_STATEMENT_MAX) {
+            self.add_parts(some).await?;
         }
         Ok(())
     }
 
-    async fn add_part(&mut self, segment: i64, number: i64, part: &Part) -> Result<(), Error> {
-        sqlx::query(
+    /// Adds parts, each with the number of its segment and its own, in one statement.
+    async fn add_parts(&mut self, parts: &[(i64, i64, &Part)]) -> Result<(), Error> {
+        const COLUMNS: usize = 11;
+        let sql = format!(
             "INSERT INTO segment_parts (segment, number, log, row_count, occurred_min_ns, occurred_max_ns, \
-             recorded_min_ms, recorded_max_ms, first_sequence, last_sequence, content) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(segment)
-        .bind(number)
-        .bind(part.log)
-        .bind(i64::from(part.len()))
-        .bind(part.occurred_ns.0)
-        .bind(part.occurred_ns.1)
-        .bind(part.recorded_ms.0)
-        .bind(part.recorded_ms.1)
-        .bind(part.sequences.0 as i64)
-        .bind(part.sequences.1 as i64)
-        .bind(part.content as i64)
-        .execute(self.connection())
-        .await
-        .map(drop)
-        .map_err(Error::catalog("adding to the manifest"))
+             recorded_min_ms, recorded_max_ms, first_sequence, last_sequence, content) VALUES {}",
+            values(parts.len(), COLUMNS)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (segment, number, part) in parts {
+            query = query
+                .bind(segment)
+                .bind(number)
+                .bind(part.log)
+                .bind(i64::from(part.len()))
+                .bind(part.occurred_ns.0)
+                .bind(part.occurred_ns.1)
+                .bind(part.recorded_ms.0)
+                .bind(part.recorded_ms.1)
+                .bind(part.sequences.0 as i64)
+                .bind(part.sequences.1 as i64)
+                .bind(part.content as i64);
+        }
+        query.execute(self.connection()).await.map(drop).map_err(Error::catalog("adding to the manifest"))
     }
 
     /// Takes segments out of the manifest; their files stay until no query can need them.
@@ -373,6 +380,15 @@ impl Transaction {
     }
 }
 
+/// The places of so many rows of a statement: `($1,$2),($3,$4)`.
+fn values(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
+}
+
 /// The first sequence of each log that no segment has.
 pub(crate) async fn flushed(catalog: &Catalog) -> Result<HashMap<i64, u64>, Error> {
     let doing = Error::catalog("reading how far logs are flushed");
@@ -396,3 +412,6 @@ pub(crate) fn check_flushed(entries: &[Entry], flushed: &HashMap<i64, u64>) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,6 +164,27 @@ fn a_flush_whose_commit_comes_after_the_next_start_loses_nothing() {
 }
 
 #[test]
+fn events_are_taken_while_a_flush_adds_to_the_manifest() {
+    on_postgres(async |database| {
+        let sender = Sender::new(database.open().await).await;
+        sender.send(events(&["a", "b"])).await.unwrap();
+        let mut holder = hold(database, Hold::AtInsert("segment_parts")).await;
+        let mut flush = Box::pin(sender.store.flush());
+        start(flush.as_mut()).await;
+        tokio::select! {
+            _ = &mut flush => panic!("a flush waits at its insertion"),
+            () = is_held(database) => {}
+        }
+        assert_eq!(sender.send(events(&["c"])).await.unwrap().sequences, [2]);
+        holder.execute("SELECT pg_advisory_unlock_all()").await.unwrap();
+        flush.await.unwrap();
+        assert_eq!((sender.store.segments_size().1, sender.store.recent_size().0), (2, 1));
+        assert_dense(&everything(&sender.store.snapshot(sender.organization())));
+        sender.close().await;
+    });
+}
+
+#[test]
 fn frames_that_another_server_committed_are_read_before_the_next() {
     on_postgres(async |database| {
         let sender = Sender::new(database.open().await).await;
