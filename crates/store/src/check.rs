@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::flush::{self, Mover};
-use crate::manifest::{self, Entry, Files, index_name, rows_name};
+use crate::manifest::{self, Damage, Entry, Files, rows_name};
 use crate::recent::{Recent, Size};
 use crate::segment::build::{self, Entry as BuildEntry};
-use crate::segment::merge::{self, Input};
+use crate::segment::merge::Input;
 use crate::segment::page::{PagedWriter, Sections};
 use crate::segment::read::RowReader;
-use crate::segment::writer::{IndexWriter, RowsWriter};
+use crate::segment::writer::IndexWriter;
 use crate::segment::{Part, Segment};
 use crate::work::{Spent, Work, away};
 use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object, pair};
@@ -63,12 +63,12 @@ pub async fn check(
     for entry in entries {
         let found = {
             let (files, entry) = (Arc::clone(&files), entry.clone());
-            away(move || Ok(check_segment(&files, &entry))).await?
+            away(move || Ok(files.check(&entry))).await?
         };
         checked.segments += 1;
         checked.events += entry.row_count();
         checked.bytes += entry.bytes();
-        checked.damage.extend(found);
+        checked.damage.extend(found.iter().map(Damage::to_string));
         if rebuild_index {
             match rebuild(&mover, &entry).await {
                 Ok(()) => checked.rebuilt += 1,
@@ -98,29 +98,6 @@ fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
         flushing: tokio::sync::Mutex::default(),
         compacting: tokio::sync::Mutex::default(),
     }
-}
-
-/// What is wrong with the files of a segment.
-fn check_segment(files: &Arc<Files>, entry: &Entry) -> Vec<String> {
-    let mut found = Vec::new();
-    let named =
-        [(rows_name(entry.id), RowsWriter::MAGIC, entry.rows), (index_name(entry.id), IndexWriter::MAGIC, entry.index)];
-    for (name, magic, file) in named {
-        let opened = files.objects.open(&name).and_then(|object| {
-            Sections::open(object, name.clone(), magic, Some((file.bytes, file.crc)), Arc::clone(&files.cache))
-        });
-        match opened {
-            Ok(sections) => sections.check(|offset, reason| {
-                found.push(format!("the file {name} is damaged at offset {offset}: {reason}"));
-            }),
-            Err(error) => found.push(error.to_string()),
-        }
-    }
-    if found.is_empty() {
-        let whole = files.open(entry).and_then(|segment| merge::verify(&segment));
-        found.extend(whole.err().map(|error| error.to_string()));
-    }
-    found
 }
 
 /// Writes a segment anew from its rows, and puts it in the place of the old one.
@@ -153,19 +130,11 @@ fn is_same(new: &[Part], old: &[Part]) -> bool {
 
 /// The rows of a segment as small segments in memory, read without the index.
 fn chunks_of(files: &Arc<Files>, entry: &Entry) -> Result<Vec<Input>, Error> {
-    let name = rows_name(entry.id);
-    let expected = Some((entry.rows.bytes, entry.rows.crc));
-    let rows = Sections::open(
-        files.objects.open(&name)?,
-        name.clone(),
-        RowsWriter::MAGIC,
-        expected,
-        Arc::clone(&files.cache),
-    )?;
+    let rows = files.open_rows(entry)?;
     let count = entry.parts.last().map_or(0, |part| part.rows.end);
     let empty = IndexWriter::new(PagedWriter::memory(IndexWriter::MAGIC), count, rows.crc())?.finish()?;
     let index = Sections::memory(empty.memory.unwrap_or_default(), IndexWriter::MAGIC)?;
-    let segment = Segment::open(entry.id, name, rows, index)?;
+    let segment = Segment::open(entry.id, rows_name(entry.id), rows, index)?;
     let mut reader = RowReader::scan(&segment);
     let mut inputs = Vec::new();
     let mut kept: Vec<Kept> = Vec::new();

@@ -13,6 +13,7 @@ use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
 use crate::catalog::Transaction;
 use crate::object::Objects;
+use crate::segment::merge;
 use crate::segment::page::{Finished, PageCache, Sections};
 use crate::segment::writer::{IndexWriter, RowsWriter};
 use crate::segment::{Part, Segment};
@@ -143,20 +144,67 @@ impl Files {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
+    /// Opens the file of rows of a segment.
+    pub(crate) fn open_rows(&self, entry: &Entry) -> Result<Sections, Error> {
+        self.sections(rows_name(entry.id), RowsWriter::MAGIC, entry.rows)
+    }
+
+    fn open_index(&self, entry: &Entry) -> Result<Sections, Error> {
+        self.sections(index_name(entry.id), IndexWriter::MAGIC, entry.index)
+    }
+
+    fn sections(&self, name: String, magic: [u8; 8], file: FileEntry) -> Result<Sections, Error> {
+        let object = self.objects.open(&name)?;
+        Sections::open(object, name, magic, Some((file.bytes, file.crc)), Arc::clone(&self.cache))
+    }
+
+    /// Reads every byte of a segment's files, and then its events, and compares them with their checksums: all that is
+    /// damaged.
+    pub(crate) fn check(&self, entry: &Entry) -> Vec<Damage> {
+        let mut found = Vec::new();
+        let files = [(rows_name(entry.id), self.open_rows(entry)), (index_name(entry.id), self.open_index(entry))];
+        for (name, opened) in files {
+            match opened {
+                Ok(sections) => sections.check(|offset, reason| {
+                    let error = Error::Damaged { what: format!("the file {name}"), reason };
+                    found.push(Damage { error, offset: Some(offset) });
+                }),
+                Err(error) => found.push(Damage { error, offset: None }),
+            }
+        }
+        if found.is_empty() {
+            let whole = self.open(entry).and_then(|segment| merge::verify(&segment));
+            found.extend(whole.err().map(|error| Damage { error, offset: None }));
+        }
+        found
+    }
+
     /// Opens the two files of a segment.
     pub(crate) fn open(&self, entry: &Entry) -> Result<Segment, Error> {
-        let sections = |name: String, magic: [u8; 8], file: FileEntry| -> Result<Sections, Error> {
-            let object = self.objects.open(&name)?;
-            let expected = Some((file.bytes, file.crc));
-            Sections::open(object, name, magic, expected, Arc::clone(&self.cache))
-        };
-        let rows = sections(rows_name(entry.id), RowsWriter::MAGIC, entry.rows)?;
-        let index = sections(index_name(entry.id), IndexWriter::MAGIC, entry.index)?;
+        let (rows, index) = (self.open_rows(entry)?, self.open_index(entry)?);
         let segment = Segment::open(entry.id, rows_name(entry.id), rows, index)?;
         if segment.parts() == entry.parts.as_slice() {
             Ok(segment)
         } else {
             Err(segment.damaged("its parts are not those of the manifest"))
+        }
+    }
+}
+
+/// What is wrong with a file, and where, if it is known.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) error: Error,
+    offset: Option<u64>,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.error, self.offset) {
+            (Error::Damaged { what, reason }, Some(offset)) => {
+                write!(f, "{what} is damaged at offset {offset}: {reason}")
+            }
+            (error, _) => error.fmt(f),
         }
     }
 }
