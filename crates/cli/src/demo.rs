@@ -21,6 +21,7 @@ use trailbook_store::{Clock, DEFAULT_ORGANIZATION};
 
 use crate::client::{Client, Server};
 use crate::exit::{Error, Exit};
+use crate::files;
 use crate::output;
 use crate::send::{self, Load, Tally};
 use crate::serve::{self, Signals};
@@ -58,6 +59,7 @@ struct State {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     log::init(LogFormat::Text, LogLevel::Warn);
+    files::allow_many();
     let mut state = State::of(&arguments.data_dir)?;
     let layer =
         Layer { data_dir: Some(arguments.data_dir.clone()), listen: Some(arguments.listen), ..Layer::default() };

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod demo;
 mod exit;
+mod files;
 mod output;
 mod query;
 mod send;

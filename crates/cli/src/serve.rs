@@ -7,6 +7,7 @@ use trailbook_server::settings::Settings;
 use trailbook_server::{Running, log};
 
 use crate::exit::{Error, Exit};
+use crate::files;
 use crate::output;
 use crate::settings::SettingsArguments;
 
@@ -26,6 +27,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let settings = arguments.settings.resolve()?;
     log::init(settings.log_format, settings.log_level);
+    files::allow_many();
     let mut signals = Signals::new()?;
     let running = tokio::select! {
         started = start(settings) => started?,

@@ -72,6 +72,10 @@ impl Process {
         Self { pid: child.id(), ended: end_of(child), lines }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// The next line on standard output.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(DEADLINE).expect("a line comes in time")

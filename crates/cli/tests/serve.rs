@@ -1,6 +1,6 @@
 //! `trailbook serve`: starting, stopping, settings.
 
-use crate::harness::{Harness, run, shown, trailbook};
+use crate::harness::{Harness, Process, run, shown, trailbook};
 
 #[test]
 fn a_server_says_where_it_listens_and_stops_when_asked() {
@@ -19,6 +19,23 @@ fn what_was_recorded_is_there_after_a_restart() {
     assert_eq!(code, Some(0));
     let again = Harness::start_on(folder, &[]);
     assert_eq!(again.count(&token, &[]), 1);
+}
+
+#[test]
+fn a_server_may_open_as_many_files_as_the_system_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["serve", "demo"] {
+        let mut limited = std::process::Command::new("sh");
+        let server = trailbook([command, "--listen", "127.0.0.1:0", "--data-dir"]);
+        limited.args(["-c", "ulimit -Sn 400; ulimit -Hn 2000; exec \"$0\" \"$@\""]).arg(server.get_program());
+        limited.args(server.get_args()).arg(folder.path().join(command));
+        let process = Process::start(limited);
+        process.line();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.pid())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().filter(|word| *word == "2000").count(), 2, "{files}");
+        assert_eq!(process.stop(), Some(0));
+    }
 }
 
 #[test]

@@ -114,6 +114,8 @@ pub const SEGMENT_ROWS_MAX: u32 = 1024 * 1024;
 pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Rows of an organization in a window from which on it gets a segment of its own.
 pub const SEGMENT_OWN_ROWS_MIN: u64 = 256 * 1024;
+/// Segments whose two files are open; above, that one is closed which was not used for longest.
+pub const SEGMENTS_OPEN_MAX: usize = 256;
 /// Memory for pages of segment files, in bytes.
 pub const PAGE_CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Seconds that a segment's files stay after it was replaced: twice as long as any query may take.

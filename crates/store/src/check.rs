@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use trailbook_event::limits::SEGMENTS_OPEN_MAX;
+
 use crate::flush::{self, Mover};
 use crate::manifest::{self, Damage, Entry, Files, rows_name};
 use crate::recent::{Recent, Size};
@@ -57,7 +59,7 @@ pub async fn check(
     }
     let path = data_dir.join(SEGMENTS_DIR);
     let folder = if rebuild_index { object::Folder::open(&path)? } else { object::Folder::beside(&path)? };
-    let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES));
+    let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES, SEGMENTS_OPEN_MAX));
     pair::verify(&*files.objects, &catalog.name().await?)?;
     let mover = mover(catalog.clone(), Arc::clone(&files));
     for entry in entries {

@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{
     CHUNK_BYTES_MIN, CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
-    RECENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX,
+    RECENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
 };
 
 pub use catalog::Catalog;
@@ -80,6 +80,8 @@ pub struct Tuning {
     pub flush_age_ms: i64,
     /// Events of one segment when it is flushed; a single chunk may have more.
     pub segment_events: u64,
+    /// Segments whose files are open.
+    pub segments_open: usize,
     /// Memory for pages of files, in bytes.
     pub cache_bytes: u64,
     /// Who knows how much room the disk has.
@@ -94,6 +96,7 @@ impl Default for Tuning {
             flush_bytes: FLUSH_BYTES_MIN,
             flush_age_ms: i64::try_from(FLUSH_SECONDS_MAX).unwrap_or(i64::MAX).saturating_mul(1000),
             segment_events: SEGMENT_ROWS_MAX.into(),
+            segments_open: SEGMENTS_OPEN_MAX,
             cache_bytes: PAGE_CACHE_BYTES_MAX,
             disk: Disk::system(),
         }
@@ -124,7 +127,7 @@ impl Store {
         catalog.settle().await?;
         let tuning = options.tuning;
         let folder = object::Folder::open(&options.data_dir.join(SEGMENTS_DIR))?;
-        let files = Arc::new(manifest::Files::new(Box::new(folder), tuning.cache_bytes));
+        let files = Arc::new(manifest::Files::new(Box::new(folder), tuning.cache_bytes, tuning.segments_open));
         let recent = Arc::new(recent::Recent::default());
         let mover = Arc::new(flush::Mover {
             catalog: catalog.clone(),

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sqlx::{AssertSqlSafe, Row as _};
 use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
@@ -83,11 +84,25 @@ pub(crate) fn number_of(name: &str) -> Option<i64> {
     (is_number && matches!(kind, "rows" | "index")).then(|| number.parse().ok()).flatten()
 }
 
-/// A segment that is opened when it is first needed.
+/// A segment that is opened when it is needed, and may be closed again when others are.
 pub(crate) struct Handle {
     pub(crate) entry: Entry,
-    opened: OnceLock<Arc<Segment>>,
+    slot: Arc<Slot>,
     files: Arc<Files>,
+}
+
+/// Holds an opened segment. Whoever has the segment reads on when the slot is emptied.
+#[derive(Debug, Default)]
+struct Slot {
+    opened: Mutex<Option<Arc<Segment>>>,
+    /// When it was used last, by the count of [`Files`].
+    used: AtomicU64,
+}
+
+impl Slot {
+    fn opened(&self) -> MutexGuard<'_, Option<Arc<Segment>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Handle {
@@ -105,15 +120,38 @@ pub(crate) struct Files {
     damage: Mutex<HashMap<String, String>>,
     /// Segments that could not be merged because they are damaged.
     aside: Mutex<Vec<i64>>,
+    /// Slots that hold a segment, as many as may be open, and some whose handle is gone.
+    open: Mutex<Vec<Weak<Slot>>>,
+    open_max: usize,
+    /// Counts how often segments were asked for.
+    uses: AtomicU64,
 }
 
 impl Files {
-    pub(crate) fn new(objects: Box<dyn Objects>, cache_bytes: u64) -> Self {
+    /// Keeps so many bytes of pages in memory, and so many segments open.
+    pub(crate) fn new(objects: Box<dyn Objects>, cache_bytes: u64, open_max: usize) -> Self {
         Self {
             objects,
             cache: Arc::new(PageCache::new(cache_bytes)),
             damage: Mutex::default(),
             aside: Mutex::default(),
+            open: Mutex::default(),
+            open_max: open_max.max(1),
+            uses: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a slot as open, and empties those that were not used for longest if there are too many.
+    fn keep_open(&self, slot: &Arc<Slot>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push(Arc::downgrade(slot));
+        open.retain(|slot| slot.strong_count() > 0);
+        while open.len() > self.open_max {
+            let used = |slot: &Weak<Slot>| slot.upgrade().map_or(0, |slot| slot.used.load(Ordering::Relaxed));
+            let Some((place, _)) = open.iter().enumerate().min_by_key(|(_, slot)| used(slot)) else { break };
+            if let Some(slot) = open.swap_remove(place).upgrade() {
+                drop(slot.opened().take());
+            }
         }
     }
 
@@ -211,7 +249,7 @@ impl fmt::Display for Damage {
 
 impl Handle {
     pub(crate) fn new(entry: Entry, files: Arc<Files>) -> Self {
-        Self { entry, opened: OnceLock::new(), files }
+        Self { entry, slot: Arc::default(), files }
     }
 
     /// Looks whether the files are there, of the right length, and remembers what is wrong.
@@ -232,11 +270,21 @@ impl Handle {
 
     /// The segment.
     pub(crate) fn segment(&self) -> Result<Arc<Segment>, Error> {
-        if let Some(opened) = self.opened.get() {
+        self.slot.used.store(self.files.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if let Some(opened) = &*self.slot.opened() {
             return Ok(Arc::clone(opened));
         }
-        let opened = self.files.open(&self.entry).inspect_err(|error| self.files.note(error))?;
-        Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(opened))))
+        let opened = Arc::new(self.files.open(&self.entry).inspect_err(|error| self.files.note(error))?);
+        {
+            let mut slot = self.slot.opened();
+            if let Some(other) = &*slot {
+                // Somebody else opened it meanwhile; one is enough.
+                return Ok(Arc::clone(other));
+            }
+            *slot = Some(Arc::clone(&opened));
+        }
+        self.files.keep_open(&self.slot);
+        Ok(opened)
     }
 }
 

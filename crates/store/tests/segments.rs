@@ -19,6 +19,7 @@ on_both!(
     few_large_events_reach_the_disk,
     a_flush_of_more_than_a_segment_makes_several,
     a_flush_ends_while_events_come,
+    few_segments_are_open_at_once,
 );
 
 /// Every event of a snapshot, from its frames and its segments, by sequence.
@@ -226,6 +227,49 @@ async fn a_flush_ends_while_events_come(database: &Database) {
         task.await.unwrap();
     }
     store.close().await;
+}
+
+async fn few_segments_are_open_at_once(database: &Database) {
+    const OPEN: usize = 3;
+    let segments = database.dir().join("segments").canonicalize();
+    assert!(segments.is_err(), "nothing is there yet");
+    let tuning = Tuning { segments_open: OPEN, ..Tuning::default() };
+    let sender = Sender::new(Store::open(Options { tuning, ..database.options() }).await.unwrap()).await;
+    let segments = database.dir().join("segments").canonicalize().unwrap();
+    // The files of segments that this process has open.
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap();
+        let paths = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        paths.filter(|path| path.parent() == Some(&segments)).count()
+    };
+    for n in 0..i64::try_from(OPEN).unwrap() + 2 {
+        sender.send(vec![event_of_day(1 + 30 * n, &format!("m{n}"))]).await.unwrap();
+        sender.store.flush().await.unwrap();
+    }
+    let places = sender.store.snapshot(sender.organization()).segments();
+    assert_eq!((places.len(), open()), (OPEN + 2, 0));
+    for (n, place) in places.iter().enumerate() {
+        place.open().unwrap();
+        assert_eq!(open(), 2 * (n + 1).min(OPEN), "each has two files");
+    }
+    // What was used last is open still, and what was closed is opened again.
+    let held = places[0].open().unwrap();
+    places[4].open().unwrap();
+    places[1].open().unwrap();
+    assert_eq!(open(), 2 * OPEN);
+    let kept = places[0].open().unwrap();
+    assert!(Arc::ptr_eq(&held, &kept), "the oldest use goes first");
+    for n in [1, 2, 3, 4] {
+        places[n].open().unwrap();
+    }
+    assert_eq!(open(), 2 * (OPEN + 1), "one is held by who reads it");
+    assert_eq!(RowReader::new(&held).row(0).unwrap().0.sequence, 0);
+    assert!(!Arc::ptr_eq(&held, &places[0].open().unwrap()));
+    drop((held, kept));
+    assert_eq!(open(), 2 * OPEN);
+    assert_dense(&everything(&sender.store.snapshot(sender.organization())));
+    drop(places);
+    sender.close().await;
 }
 
 /// The same event to be sent once more.

@@ -28,7 +28,7 @@ fn a_flush_takes_what_one_segment_may_hold() {
 #[test]
 fn every_byte_of_both_files_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    let files = Arc::new(Files::new(Box::new(Folder::open(dir.path()).unwrap()), 1 << 20));
+    let files = Arc::new(Files::new(Box::new(Folder::open(dir.path()).unwrap()), 1 << 20, 1));
     let samples = samples(7, 400);
     let segment = build(samples.iter().map(|sample| sample.entry()).collect()).unwrap();
     let stop = AtomicBool::new(false);
