@@ -92,6 +92,8 @@ pub const APPENDS_WAITING_KIB_MAX: u32 = 64 * 1024;
 pub const COMMIT_EVENTS_MAX: usize = 10_000;
 /// The text of one frame after decompression, in bytes: what a commit gathers, with room for numbers written out.
 pub const FRAME_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Text of the frames that are read from the journal at once, in bytes; a single frame may have more.
+pub const JOURNAL_READ_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Events of one small segment in memory; a single frame may bring more.
 pub const CHUNK_EVENTS_MAX: usize = 8_192;
 /// Bytes in frames from which on they become a small segment, whatever the number of their events.

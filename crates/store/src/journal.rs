@@ -212,7 +212,9 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Move
         loop {
             let next = recent.next_sequence(organization.log);
             let found = commit::frames_from(catalog, organization.log, next).await?;
-            let is_last = found.len() < commit::FRAMES_PER_READ;
+            if found.is_empty() {
+                break;
+            }
             // Decoded side by side, added in order.
             let decoding: Vec<_> =
                 found.into_iter().map(|stored| tokio::task::spawn_blocking(move || stored.decode())).collect();
@@ -228,9 +230,6 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Move
             }
             if let Some(mover) = mover {
                 move_on(recent, mover).await?;
-            }
-            if is_last {
-                break;
             }
         }
     }

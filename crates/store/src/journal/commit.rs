@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{Executor, Row};
 use trailbook_event::Sealed;
+use trailbook_event::limits::JOURNAL_READ_BYTES_MAX;
 
 use super::idempotency::{self, Fingerprint, Key, Remembered};
 use super::{Append, Appended, frame, reused_id};
@@ -14,8 +15,8 @@ use crate::catalog::Transaction;
 use crate::recent::Frame;
 use crate::{Catalog, Error};
 
-/// Frames that are read from the journal at once.
-pub(super) const FRAMES_PER_READ: usize = 64;
+/// Frames that are read from the journal at once, if they are small.
+const FRAMES_PER_READ: usize = 64;
 
 /// A commit that returned.
 pub(super) struct Committed {
@@ -338,16 +339,45 @@ impl StoredFrame {
     }
 }
 
-/// The next frames of a log from a sequence on, [`FRAMES_PER_READ`] at most.
+/// How many of the next frames of a log are read at once: as many as memory is to hold, decoded, and at least one.
+async fn frames_at_once(catalog: &Catalog, log: i64, sequence: u64) -> Result<usize, Error> {
+    let doing = Error::catalog("reading the journal");
+    // Where the header says how long the text is.
+    let heads: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT substr(payload, 10, 4) FROM frames \
+         WHERE log = $1 AND first_sequence >= $2 ORDER BY first_sequence LIMIT $3",
+    )
+    .bind(log)
+    .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
+    .bind(FRAMES_PER_READ as i64)
+    .fetch_all(catalog.pool())
+    .await
+    .map_err(&doing)?;
+    Ok(within(heads.iter().map(|head| head.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)).into())))
+}
+
+/// How many texts, from the first on, are read at once; at least one, if there is one.
+fn within(texts: impl Iterator<Item = u64>) -> usize {
+    let mut bytes = 0;
+    let before = texts.take_while(|text| {
+        let is_first = bytes == 0;
+        bytes += text;
+        is_first || bytes <= JOURNAL_READ_BYTES_MAX
+    });
+    before.count()
+}
+
+/// The next frames of a log from a sequence on: some of them, and none only if there are none.
 pub(super) async fn frames_from(catalog: &Catalog, log: i64, sequence: u64) -> Result<Vec<StoredFrame>, Error> {
     let doing = Error::catalog("reading the journal");
+    let count = frames_at_once(catalog, log, sequence).await?;
     let rows = sqlx::query(
         "SELECT first_sequence, events, recorded_ms, payload FROM frames \
          WHERE log = $1 AND first_sequence >= $2 ORDER BY first_sequence LIMIT $3",
     )
     .bind(log)
     .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
-    .bind(FRAMES_PER_READ as i64)
+    .bind(count as i64)
     .fetch_all(catalog.pool())
     .await
     .map_err(&doing)?;
@@ -360,4 +390,22 @@ pub(super) async fn frames_from(catalog: &Catalog, log: i64, sequence: u64) -> R
         })
     };
     rows.iter().map(|row| read(row).map_err(&doing)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use trailbook_event::limits::JOURNAL_READ_BYTES_MAX as MOST;
+
+    use super::within;
+
+    #[test]
+    fn frames_are_read_as_memory_has_room() {
+        let count = |texts: &[u64]| within(texts.iter().copied());
+        assert_eq!(count(&[]), 0);
+        assert_eq!(count(&[MOST - 1, 1]), 2);
+        assert_eq!(count(&[MOST - 1, 2]), 1);
+        assert_eq!(count(&[MOST - 1, 2, 1]), 1, "none is left out");
+        assert_eq!(count(&[u64::from(u32::MAX), 1]), 1, "at least one");
+        assert_eq!(count(&[0, 0, 5]), 3);
+    }
 }
