@@ -90,14 +90,23 @@ impl Catalog {
     /// Begins a transaction that writes. SQLite takes its one write lock at once, so it cannot fail half-way for want
     /// of it.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+        self.begin_with(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" }).await
+    }
+
+    async fn begin_with(&self, begin: &'static str) -> Result<Transaction, Error> {
         let doing = Error::catalog("beginning a transaction");
         let connection = self.pool.acquire().await.map_err(&doing)?;
         // Made first: a caller that goes away in the middle of BEGIN must not leave its transaction to the pool.
         let poisons = (!self.is_postgres()).then(|| Arc::clone(&self.is_poisoned));
         let mut tx = Transaction { connection: Some(connection), clock: self.clock.clone(), poisons };
-        let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         tx.connection().execute(begin).await.map_err(&doing)?;
         Ok(tx)
+    }
+
+    /// Begins a transaction that reads: all of it sees what there was at its first statement.
+    pub(crate) async fn begin_reading(&self) -> Result<Transaction, Error> {
+        let begin = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
+        self.begin_with(begin).await
     }
 
     /// Whether the store is poisoned, which a failed COMMIT of any transaction can do.

@@ -52,38 +52,64 @@ pub async fn check(
         Some(lock) => Some(lock.with_catalog(&catalog).await?),
         None => None,
     };
-    let entries = manifest::read(&catalog).await?;
-    let mut checked = Checked::default();
-    if let Err(error) = manifest::check_flushed(&entries, &manifest::flushed(&catalog).await?) {
-        checked.damage.push(error.to_string());
-    }
     let path = data_dir.join(SEGMENTS_DIR);
     let folder = if rebuild_index { object::Folder::open(&path)? } else { object::Folder::beside(&path)? };
     let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES, SEGMENTS_OPEN_MAX));
     pair::verify(&*files.objects, &catalog.name().await?)?;
     let mover = mover(catalog.clone(), Arc::clone(&files));
-    for entry in entries {
-        let found = {
-            let (files, entry) = (Arc::clone(&files), entry.clone());
-            away(move || Ok(files.check(&entry))).await?
-        };
-        checked.segments += 1;
-        checked.events += entry.row_count();
-        checked.bytes += entry.bytes();
-        checked.damage.extend(found.iter().map(Damage::to_string));
-        if rebuild_index {
-            match rebuild(&mover, &entry).await {
-                Ok(()) => checked.rebuilt += 1,
-                Err(error) => checked.damage.push(format!("the index of segment {} was not made: {error}", entry.id)),
-            }
-        }
-        each(&checked);
-    }
+    let checked = check_all(&mover, rebuild_index, each).await?;
     catalog.close().await;
     if let Some(lock) = lock {
         lock.release().await;
     }
     Ok(checked)
+}
+
+/// Checks every segment that is in use. Some may be replaced by a server meanwhile: then what took their place is
+/// checked too.
+async fn check_all(mover: &Mover, rebuild_index: bool, each: impl Fn(&Checked)) -> Result<Checked, Error> {
+    let mut checked = Checked::default();
+    let mut seen: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    loop {
+        let (entries, flushed) = manifest::read(&mover.catalog).await?;
+        if seen.is_empty()
+            && let Err(error) = manifest::check_flushed(&entries, &flushed)
+        {
+            checked.damage.push(error.to_string());
+        }
+        seen.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
+        let mut has_replaced = false;
+        let new: Vec<Entry> = entries.into_iter().filter(|entry| !seen.contains_key(&entry.id)).collect();
+        for entry in new {
+            let files = Arc::clone(&mover.files);
+            let found = {
+                let entry = entry.clone();
+                away(move || Ok(files.check(&entry))).await?
+            };
+            // The files of a segment that was replaced may be gone.
+            if !found.is_empty() && !manifest::is_in_use(&mover.catalog, entry.id).await? {
+                has_replaced = true;
+                continue;
+            }
+            seen.insert(entry.id, (entry.row_count(), entry.bytes()));
+            checked.segments = seen.len() as u64;
+            checked.events = seen.values().map(|(events, _)| events).sum();
+            checked.bytes = seen.values().map(|(_, bytes)| bytes).sum();
+            checked.damage.extend(found.iter().map(Damage::to_string));
+            if rebuild_index {
+                match rebuild(mover, &entry).await {
+                    Ok(()) => checked.rebuilt += 1,
+                    Err(error) => {
+                        checked.damage.push(format!("the index of segment {} was not made: {error}", entry.id));
+                    }
+                }
+            }
+            each(&checked);
+        }
+        if !has_replaced {
+            return Ok(checked);
+        }
+    }
 }
 
 fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {

@@ -76,8 +76,7 @@ impl Mover {
     /// Reads the manifest, and removes files that it does not name: what a crash left. Refuses a folder of another
     /// catalog before it touches anything.
     pub(crate) async fn load_manifest(&self) -> Result<(), Error> {
-        let entries = manifest::read(&self.catalog).await?;
-        let flushed = manifest::flushed(&self.catalog).await?;
+        let (entries, flushed) = manifest::read(&self.catalog).await?;
         manifest::check_flushed(&entries, &flushed)?;
         for (log, sequence) in flushed {
             self.recent.begin(log, sequence);

@@ -209,7 +209,7 @@ impl Store {
 
     /// Which files are missing or damaged, as far as it was met: sentences that name them.
     pub fn damage(&self) -> Vec<String> {
-        self.mover.files.damage()
+        self.mover.files.damage(&self.recent.manifest())
     }
 
     /// Remembers damage that a query met.

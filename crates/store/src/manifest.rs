@@ -165,8 +165,13 @@ impl Files {
         }
     }
 
-    pub(crate) fn damage(&self) -> Vec<String> {
-        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+    /// All that is known, but for files of segments that are not in use any more: what was in them was read, or nobody
+    /// can ask for it.
+    pub(crate) fn damage(&self, manifest: &Manifest) -> Vec<String> {
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = |what: &str| what.rsplit(' ').next().and_then(number_of);
+        let is_in_use = |id: i64| manifest.segments.iter().any(|handle| handle.entry.id == id);
+        damage.retain(|what, _| number(what).is_none_or(is_in_use));
         let mut all: Vec<_> = damage.iter().map(|(what, reason)| format!("{what} is damaged: {reason}")).collect();
         all.sort();
         all
@@ -304,27 +309,26 @@ impl Manifest {
     }
 }
 
-/// Reads the manifest: the segments that are in use.
-pub(crate) async fn read(catalog: &Catalog) -> Result<Vec<Entry>, Error> {
-    let doing = Error::catalog("reading the manifest");
-    let sql = "SELECT id, first_day, days, rows_bytes, rows_crc, index_bytes, index_crc, created_ms \
-               FROM segments WHERE removed_ms IS NULL ORDER BY id";
-    let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
-        let file = |bytes: i64, crc: i64| FileEntry { bytes: bytes as u64, crc: crc as u32 };
-        entries.push(Entry {
-            id: number(0)?,
-            window: Window { first_day: number(1)?, days: number(2)? },
-            rows: file(number(3)?, number(4)?),
-            index: file(number(5)?, number(6)?),
-            parts: Vec::new(),
-            created_ms: number(7)?,
-        });
-    }
-    add_parts(catalog, &mut entries).await?;
-    Ok(entries)
+/// Reads the manifest, and how far each log is flushed, as they were at one moment.
+pub(crate) async fn read(catalog: &Catalog) -> Result<(Vec<Entry>, HashMap<i64, u64>), Error> {
+    let mut tx = catalog.begin_reading().await?;
+    let read = async {
+        let entries = tx.segments().await?;
+        Ok((entries, tx.flushed().await?))
+    };
+    let read = read.await;
+    tx.rollback().await;
+    read
+}
+
+/// Whether a segment is in use, and not replaced by others.
+pub(crate) async fn is_in_use(catalog: &Catalog, id: i64) -> Result<bool, Error> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT id FROM segments WHERE id = $1 AND removed_ms IS NULL")
+        .bind(id)
+        .fetch_optional(catalog.pool())
+        .await
+        .map_err(Error::catalog("reading the manifest"))?;
+    Ok(found.is_some())
 }
 
 /// Segments that are not in use since before a time, in milliseconds since 1970, and whose files may be there still.
@@ -345,30 +349,61 @@ pub(crate) async fn last_number(catalog: &Catalog) -> Result<i64, Error> {
     Ok(number.unwrap_or_default())
 }
 
-async fn add_parts(catalog: &Catalog, entries: &mut [Entry]) -> Result<(), Error> {
-    let doing = Error::catalog("reading the manifest");
-    let sql = "SELECT segment, log, row_count, occurred_min_ns, occurred_max_ns, recorded_min_ms, recorded_max_ms, \
-               first_sequence, last_sequence, content FROM segment_parts ORDER BY segment, number";
-    let rows = sqlx::query(sql).fetch_all(catalog.pool()).await.map_err(&doing)?;
-    let places: HashMap<i64, usize> = entries.iter().enumerate().map(|(place, entry)| (entry.id, place)).collect();
-    for row in &rows {
-        let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
-        let Some(entry) = places.get(&number(0)?).and_then(|place| entries.get_mut(*place)) else { continue };
-        let start = entry.parts.last().map_or(0, |part| part.rows.end);
-        let count = u32::try_from(number(2)?).unwrap_or_default();
-        entry.parts.push(Part {
-            log: number(1)?,
-            rows: start..start.saturating_add(count),
-            occurred_ns: (number(3)?, number(4)?),
-            recorded_ms: (number(5)?, number(6)?),
-            sequences: (number(7)? as u64, number(8)? as u64),
-            content: number(9)? as u64,
-        });
-    }
-    Ok(())
-}
-
 impl Transaction {
+    /// The segments that are in use.
+    async fn segments(&mut self) -> Result<Vec<Entry>, Error> {
+        let doing = Error::catalog("reading the manifest");
+        let sql = "SELECT id, first_day, days, rows_bytes, rows_crc, index_bytes, index_crc, created_ms \
+                   FROM segments WHERE removed_ms IS NULL ORDER BY id";
+        let rows = sqlx::query(sql).fetch_all(self.connection()).await.map_err(&doing)?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
+            let file = |bytes: i64, crc: i64| FileEntry { bytes: bytes as u64, crc: crc as u32 };
+            entries.push(Entry {
+                id: number(0)?,
+                window: Window { first_day: number(1)?, days: number(2)? },
+                rows: file(number(3)?, number(4)?),
+                index: file(number(5)?, number(6)?),
+                parts: Vec::new(),
+                created_ms: number(7)?,
+            });
+        }
+        self.read_parts(&mut entries).await?;
+        Ok(entries)
+    }
+
+    async fn read_parts(&mut self, entries: &mut [Entry]) -> Result<(), Error> {
+        let doing = Error::catalog("reading the manifest");
+        let sql = "SELECT segment, log, row_count, occurred_min_ns, occurred_max_ns, recorded_min_ms, recorded_max_ms, \
+                   first_sequence, last_sequence, content FROM segment_parts ORDER BY segment, number";
+        let rows = sqlx::query(sql).fetch_all(self.connection()).await.map_err(&doing)?;
+        let places: HashMap<i64, usize> = entries.iter().enumerate().map(|(place, entry)| (entry.id, place)).collect();
+        for row in &rows {
+            let number = |at: usize| row.try_get::<i64, _>(at).map_err(&doing);
+            let Some(entry) = places.get(&number(0)?).and_then(|place| entries.get_mut(*place)) else { continue };
+            let start = entry.parts.last().map_or(0, |part| part.rows.end);
+            let count = u32::try_from(number(2)?).unwrap_or_default();
+            entry.parts.push(Part {
+                log: number(1)?,
+                rows: start..start.saturating_add(count),
+                occurred_ns: (number(3)?, number(4)?),
+                recorded_ms: (number(5)?, number(6)?),
+                sequences: (number(7)? as u64, number(8)? as u64),
+                content: number(9)? as u64,
+            });
+        }
+        Ok(())
+    }
+
+    /// The first sequence of each log that no segment has.
+    async fn flushed(&mut self) -> Result<HashMap<i64, u64>, Error> {
+        let doing = Error::catalog("reading how far logs are flushed");
+        let rows = sqlx::query("SELECT id, flushed FROM logs").fetch_all(self.connection()).await.map_err(&doing)?;
+        let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
+        rows.iter().map(|row| read(row).map_err(&doing)).collect()
+    }
+
     /// Adds segments to the manifest.
     pub(crate) async fn add_segments(&mut self, entries: &[Entry]) -> Result<(), Error> {
         let doing = Error::catalog("adding to the manifest");
@@ -483,14 +518,6 @@ fn values(rows: usize, columns: usize) -> String {
         format!("({})", places.join(","))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(",")
-}
-
-/// The first sequence of each log that no segment has.
-pub(crate) async fn flushed(catalog: &Catalog) -> Result<HashMap<i64, u64>, Error> {
-    let doing = Error::catalog("reading how far logs are flushed");
-    let rows = sqlx::query("SELECT id, flushed FROM logs").fetch_all(catalog.pool()).await.map_err(&doing)?;
-    let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
-    rows.iter().map(|row| read(row).map_err(&doing)).collect()
 }
 
 /// Whether segments have every event of each log up to where it is flushed, and once.

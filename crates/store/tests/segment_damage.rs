@@ -2,6 +2,7 @@
 //! names the file, and makes indexes again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::Field;
 use trailbook_store::segment::{ColumnName, RowReader, Values};
@@ -18,6 +19,7 @@ on_both!(
     an_index_is_made_again,
     an_index_of_days_that_share_a_part_is_made_again,
     a_check_leaves_a_running_server_alone,
+    a_check_goes_on_with_what_a_merge_made,
     a_damaged_segment_does_not_hold_up_compaction,
 );
 
@@ -288,6 +290,39 @@ async fn a_check_leaves_a_running_server_alone(database: &Database) {
     open.close().await;
     database.open().await.close().await;
     assert!(!part.exists(), "what nobody writes any more is removed");
+}
+
+async fn a_check_goes_on_with_what_a_merge_made(database: &Database) {
+    let sender = Sender::new(database.open().await).await;
+    for round in 0..3 {
+        let items = (0..40).map(|n| event_of_day(-200, &format!("m{round}-{n}"))).collect();
+        sender.send(items).await.unwrap();
+        sender.store.flush().await.unwrap();
+    }
+    // As a query would that came too late for these files.
+    sender.store.note_damage("the file 0000000002.rows", "it is missing");
+    sender.store.note_damage("the disk", "it is on fire");
+    assert_eq!(sender.store.damage().len(), 2);
+    let has_merged = AtomicBool::new(false);
+    // When one was checked, all three become one, and their files are removed.
+    let merge = |_: &Checked| {
+        if has_merged.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let merged = async { assert!(sender.store.compact().await.unwrap()) };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(merged));
+        for id in 1..=3 {
+            ["rows", "index"].into_iter().for_each(|kind| std::fs::remove_file(file(database, id, kind)).unwrap());
+        }
+    };
+    let found = check(database.dir(), database.url().as_deref(), false, merge).await.unwrap();
+    assert_eq!((found.segments, found.events, &found.damage), (1, 120, &Vec::new()));
+    assert_eq!(sender.store.damage(), ["the disk is damaged: it is on fire"], "files that are gone are forgotten");
+    // What is in use, and missing, is damage.
+    std::fs::remove_file(file(database, 4, "index")).unwrap();
+    let found = checked(database, false).await;
+    assert_eq!(found.damage, ["the file 0000000004.index is damaged: it is missing"]);
+    sender.close().await;
 }
 
 async fn a_damaged_segment_does_not_hold_up_compaction(database: &Database) {

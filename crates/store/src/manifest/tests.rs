@@ -33,18 +33,18 @@ async fn a_segment_has_any_number_of_parts() {
         tx.add_segments(some).await.unwrap();
         tx.commit().await.unwrap();
     }
-    assert!(read(&catalog).await.unwrap() == entries);
+    assert!(read(&catalog).await.unwrap().0 == entries);
     let mut tx = catalog.begin().await.unwrap();
     tx.remove_segments(&[2, 4]).await.unwrap();
     assert!(tx.remove_segments(&[2]).await.is_err(), "it is removed");
     tx.commit().await.unwrap();
-    assert!(read(&catalog).await.unwrap() == [entries[0].clone(), entries[2].clone()]);
+    assert!(read(&catalog).await.unwrap().0 == [entries[0].clone(), entries[2].clone()]);
     // All of them in one transaction.
     let again: Vec<Entry> = entries.iter().map(|entry| Entry { id: entry.id + 10, ..entry.clone() }).collect();
     let mut tx = catalog.begin().await.unwrap();
     tx.add_segments(&again).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(read(&catalog).await.unwrap()[2..] == again);
+    assert!(read(&catalog).await.unwrap().0[2..] == again);
 }
 
 #[test]
