@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use trailbook_event::limits::{FLUSH_WINDOWS_MAX, REMOVED_SECONDS_MIN};
 use trailbook_store::segment::RowReader;
-use trailbook_store::{Item, Options, Snapshot, Store, Tuning};
+use trailbook_store::{Clock, Item, Options, Snapshot, Store, Tuning};
 
-use crate::database::Database;
+use crate::database::{Database, on_sqlite};
 use crate::writes::{Found, Sender, SetClock, assert_dense, event_of_day, events, large_event};
 
 on_both!(
@@ -270,6 +270,37 @@ async fn few_segments_are_open_at_once(database: &Database) {
     assert_dense(&everything(&sender.store.snapshot(sender.organization())));
     drop(places);
     sender.close().await;
+}
+
+#[test]
+fn replaced_files_go_before_the_next_merge() {
+    on_sqlite(async |database| {
+        let sender = Sender::new(database.open_at(SetClock::at(START_MS).clock()).await).await;
+        let days = [-200, -260, -320, -380];
+        for (n, day) in days.into_iter().chain(days).enumerate() {
+            sender.send(vec![event_of_day(day, &format!("m{n}"))]).await.unwrap();
+            sender.store.flush().await.unwrap();
+        }
+        assert_eq!(sender.store.segments_size().0, 8);
+        sender.close().await;
+        // Counts what waits to be removed at each merge.
+        database.run("CREATE TABLE seen (waiting BIGINT)").await;
+        let count = "CREATE TRIGGER count AFTER UPDATE OF removed_ms ON segments BEGIN \
+                     INSERT INTO seen SELECT COUNT(*) FROM segments WHERE removed_ms IS NOT NULL; END";
+        database.run(count).await;
+
+        // Whoever looks at this clock finds that files which were replaced before are old enough.
+        let now_ms = AtomicI64::new(START_MS + 3_600_000);
+        let clock = Clock::from_fn(move || now_ms.fetch_add(61_000, Ordering::SeqCst));
+        let sender = sender.at(database.open_at(clock).await);
+        sender.send(vec![event_of_day(40, "last")]).await.unwrap();
+        while sender.store.segments_size().0 != 5 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sender.close().await;
+        assert_eq!(database.number("SELECT COUNT(*) FROM seen").await, 8);
+        assert_eq!(database.number("SELECT MAX(waiting) FROM seen").await, 2);
+    });
 }
 
 /// The same event to be sent once more.
