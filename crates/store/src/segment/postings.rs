@@ -8,6 +8,8 @@
 //!
 //! Numbers are little-endian. To find a list, up to 15 lengths before it are read, not what they are the lengths of.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::column::{Column, ColumnWriter};
@@ -25,6 +27,8 @@ const LENGTH_BYTES_MAX: u64 = 5;
 const FIND_BYTES: u64 = 128;
 /// Bytes that are read at once where all lists are wanted.
 const SCAN_BYTES: u64 = 64 * 1024;
+/// About what a list takes with its length, of a value that few rows have.
+const LIST_BYTES: u64 = 8;
 
 /// Writes lists in the order of their ordinals.
 #[derive(Debug)]
@@ -120,7 +124,24 @@ impl Postings {
     /// Reads all lists, in the order of their ordinals.
     pub fn lists(&self) -> Lists<'_> {
         let scan = Scan { lists: &self.lists, bytes: Bytes::new(), start: 0, ahead: SCAN_BYTES };
-        Lists { postings: self, scan, next: 0 }
+        Lists { postings: self, scan, next: 0, end: self.count }
+    }
+
+    /// Reads the lists of a range of ordinals, in order.
+    pub fn lists_in(&self, ordinals: Range<u32>) -> Result<Lists<'_>, Error> {
+        let end = ordinals.end.min(self.count);
+        if ordinals.start >= end {
+            return Ok(Lists { next: end, end, ..self.lists() });
+        }
+        let start = self.starts.get(u64::from(ordinals.start / GROUP_LISTS))? as u64;
+        // Few lists are not worth reading far ahead.
+        let ahead = (u64::from(end - ordinals.start) * LIST_BYTES).clamp(FIND_BYTES, SCAN_BYTES);
+        let mut scan = Scan { lists: &self.lists, bytes: Bytes::new(), start, ahead };
+        for _ in 0..ordinals.start % GROUP_LISTS {
+            let len = scan.length()?;
+            scan.skip(len)?;
+        }
+        Ok(Lists { postings: self, scan, next: ordinals.start, end })
     }
 
     /// Gives the rows of each ordinal, in order.
@@ -141,12 +162,13 @@ pub struct Lists<'p> {
     postings: &'p Postings,
     scan: Scan<'p>,
     next: u32,
+    end: u32,
 }
 
 impl Lists<'_> {
-    /// The rows of the next ordinal, from 0; none after the last.
+    /// The rows of the next ordinal; none after the last.
     pub fn next(&mut self) -> Result<Option<RowSet>, Error> {
-        if self.next == self.postings.count {
+        if self.next == self.end {
             return Ok(None);
         }
         self.next += 1;

@@ -80,6 +80,19 @@ proptest! {
     }
 
     #[test]
+    fn a_range_of_lists_is_read_from_its_first(lists in lists(), ends in any::<[Index; 2]>(), beyond in 0..3u32) {
+        let postings = open(write(&lists)).unwrap();
+        let [start, end] = ends.map(|end| end.index(lists.len() + 1));
+        // One that ends beyond the last, or before it begins, too.
+        let mut found = postings.lists_in(start as u32..end as u32 + beyond).unwrap();
+        let wanted = lists.get(start..(end + beyond as usize).min(lists.len())).unwrap_or_default();
+        for rows in wanted {
+            prop_assert_eq!(&rows_of(&found.next().unwrap().unwrap()).unwrap(), rows);
+        }
+        prop_assert!(found.next().unwrap().is_none());
+    }
+
+    #[test]
     fn damaged_postings_give_sets_or_an_error(
         lists in lists(), cut: Index, place: Index, bit in 0u8..8,
     ) {
