@@ -17,6 +17,7 @@ mod place;
 mod select;
 mod tail;
 mod terms;
+mod union;
 mod walk;
 
 use std::collections::HashMap;

@@ -47,11 +47,56 @@ fn escaped(text: &str) -> Vec<u8> {
     out
 }
 
-/// What one value is compared with.
+/// What one value is compared with. In a sorted list "any" comes first, and a beginning before what begins so.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Bytes {
     Are(Vec<u8>),
     Begin(Vec<u8>),
     Any,
+}
+
+impl Bytes {
+    fn of(one: &Match) -> Self {
+        match one {
+            Match::Is(text) => Bytes::Are(escaped(text)),
+            // Every text begins with nothing.
+            Match::StartsWith(text) if text.is_empty() => Bytes::Any,
+            Match::StartsWith(text) => Bytes::Begin(escaped(text)),
+            Match::Exists => Bytes::Any,
+        }
+    }
+
+    /// By which they are sorted: the text, and whether it is to be met whole.
+    fn key(&self) -> (&[u8], bool) {
+        match self {
+            Bytes::Are(text) => (text, true),
+            Bytes::Begin(text) => (text, false),
+            Bytes::Any => (&[], false),
+        }
+    }
+
+    fn accept(&self, value: &[u8]) -> bool {
+        match self {
+            Bytes::Are(text) => value == text,
+            Bytes::Begin(text) => value.starts_with(text),
+            Bytes::Any => true,
+        }
+    }
+
+    /// Whether whatever the other accepts is accepted.
+    fn covers(&self, other: &Self) -> bool {
+        let (text, is_whole) = other.key();
+        self.accept(text) && (is_whole || !self.key().1)
+    }
+}
+
+/// The values of a condition, sorted, without those that another one accepts too: each is looked up once.
+fn distinct(any_of: &[Match]) -> Vec<Bytes> {
+    let mut all: Vec<Bytes> = any_of.iter().map(Bytes::of).collect();
+    all.sort_by(|a, b| a.key().cmp(&b.key()));
+    // What begins with a text stands next to it, so the one before the next is the only one that can cover it.
+    all.dedup_by(|next, kept| kept.covers(next));
+    all
 }
 
 impl<'q> Matcher<'q> {
@@ -104,13 +149,8 @@ fn within<T: PartialOrd + Copy>((from, to): &(Option<T>, Option<T>), value: T) -
 
 impl Prepared {
     fn new(condition: &Condition) -> Self {
-        let site = Site::of(&condition.field);
-        let prepare = |one: &Match| match one {
-            Match::Is(text) => Bytes::Are(escaped(text)),
-            Match::StartsWith(text) => Bytes::Begin(escaped(text)),
-            Match::Exists => Bytes::Any,
-        };
-        Self { site, is_negated: condition.is_negated, any_of: condition.any_of.iter().map(prepare).collect() }
+        let any_of = distinct(&condition.any_of);
+        Self { site: Site::of(&condition.field), is_negated: condition.is_negated, any_of }
     }
 
     fn is_of_target(&self) -> bool {
@@ -135,10 +175,37 @@ impl Prepared {
     }
 
     fn accepts(&self, value: &[u8]) -> bool {
-        self.any_of.iter().any(|one| match one {
-            Bytes::Are(bytes) => value == bytes,
-            Bytes::Begin(bytes) => value.starts_with(bytes),
-            Bytes::Any => true,
-        })
+        // None accepts what another does: what lies between a beginning and the value begins so too, and is left out.
+        let after = self.any_of.partition_point(|one| one.key().0 <= value);
+        let last = after.checked_sub(1).and_then(|last| self.any_of.get(last));
+        last.is_some_and(|one| one.accept(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, distinct};
+    use crate::Match;
+
+    fn is(text: &str) -> Match {
+        Match::Is(text.to_owned())
+    }
+
+    fn starts(text: &str) -> Match {
+        Match::StartsWith(text.to_owned())
+    }
+
+    #[test]
+    fn values_that_another_accepts_are_left_out() {
+        let any_of =
+            [is("b"), starts("ab"), is("ab"), is("a"), starts("abc"), starts("ab"), is("abd"), is("b"), is("")];
+        let text = |text: &str| text.as_bytes().to_vec();
+        let wanted = [Bytes::Are(text("")), Bytes::Are(text("a")), Bytes::Begin(text("ab")), Bytes::Are(text("b"))];
+        assert_eq!(distinct(&any_of), wanted);
+        assert_eq!(distinct(&[is("a"), Match::Exists, starts("a")]), [Bytes::Any]);
+        assert_eq!(distinct(&[is("a"), starts(""), is("")]), [Bytes::Any]);
+        assert_eq!(distinct(&vec![starts("a"); 100]), [Bytes::Begin(text("a"))]);
+        // Nothing is before a text with a quote or a backslash but what it begins with when they are escaped.
+        assert_eq!(distinct(&[starts("\\"), is("\\\""), is("\"x")]).len(), 2);
     }
 }

@@ -53,7 +53,7 @@ impl Place {
             return Ok(selection);
         }
         cancel.check()?;
-        let selection = Selection::new(self, matcher)?;
+        let selection = Selection::new(self, matcher, cancel)?;
         Ok(self.selection.get_or_init(|| selection))
     }
 

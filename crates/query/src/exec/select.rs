@@ -11,8 +11,10 @@ use trailbook_event::{ContextKey, Field};
 use trailbook_store::Segment;
 use trailbook_store::segment::{Bits, Column, ColumnName, Dictionary, Postings, RowSet, Values, hash};
 
+use super::Cancel;
 use super::matcher::{Bytes, Matcher, Prepared, Site};
 use super::place::{Place, contains};
+use super::union::Union;
 use crate::{Error, Term, TermKind};
 
 /// The rows of one log in one segment that a query asks for, as far as the index knows.
@@ -34,20 +36,35 @@ pub(super) struct Set {
 }
 
 /// Some rows of a segment.
+#[derive(Clone)]
 pub(super) enum Rows {
     Listed(RowSet),
     Bits(Bits),
 }
 
 /// What the index knows of a condition.
-#[derive(Default)]
 struct Known {
-    certain: Vec<RowSet>,
-    maybe: Vec<RowSet>,
+    certain: Union,
+    maybe: Union,
+}
+
+/// What is looked for, and where.
+#[derive(Clone, Copy)]
+struct Scope<'s> {
+    segment: &'s Segment,
+    /// Other rows are not asked for.
+    rows: &'s Range<u32>,
+    cancel: &'s Cancel,
+}
+
+impl Scope<'_> {
+    fn nothing(self) -> Known {
+        Known { certain: Union::new(self.rows), maybe: Union::new(self.rows) }
+    }
 }
 
 impl Selection {
-    pub(super) fn new(place: &Place, matcher: &Matcher<'_>) -> Result<Self, Error> {
+    pub(super) fn new(place: &Place, matcher: &Matcher<'_>, cancel: &Cancel) -> Result<Self, Error> {
         let query = matcher.query();
         let rows = place.rows_within(query.occurred)?;
         let mut selection = Self { rows, sets: Vec::new(), checks: Vec::new(), matching: OnceCell::new() };
@@ -63,20 +80,22 @@ impl Selection {
         if !contains(&query.sequence, part.sequences) {
             selection.add_range(segment.sequence(), (signed(query.sequence.0), signed(query.sequence.1)))?;
         }
+        let rows = selection.rows.clone();
+        let scope = Scope { segment, rows: &rows, cancel };
         for condition in matcher.conditions() {
-            selection.add(known(segment, condition)?, condition.is_negated)?;
+            selection.add(known(scope, condition)?, condition.is_negated)?;
         }
         for condition in matcher.targets() {
-            selection.add(known(segment, condition)?, false)?;
+            selection.add(known(scope, condition)?, false)?;
         }
         if matcher.targets().len() > 1 {
             // The index does not know which of several targets a value belongs to.
-            selection.check(vec![segment.many_targets()?])?;
+            selection.check(Union::of(&rows, segment.many_targets()?)?);
         }
         if !query.text.is_empty() {
             let words = segment.words()?;
             for term in &query.text {
-                let known = known_of_term(words.as_ref(), term)?;
+                let known = known_of_term(scope, words.as_ref(), term)?;
                 selection.add(known, term.is_negated)?;
             }
         }
@@ -86,23 +105,20 @@ impl Selection {
     fn add(&mut self, known: Known, is_negated: bool) -> Result<(), Error> {
         let Known { mut certain, maybe } = known;
         if !is_negated {
-            certain.extend(maybe.iter().cloned());
+            certain.add_all(&maybe)?;
         }
-        self.check(maybe)?;
+        self.check(maybe);
         // Nothing is in no set, so a negated condition without rows holds everywhere.
         if !(is_negated && certain.is_empty()) {
-            let rows = union(certain, &self.rows)?;
-            self.sets.push(Set { rows, is_negated });
+            self.sets.push(Set { rows: certain.finish(), is_negated });
         }
         Ok(())
     }
 
-    fn check(&mut self, mut maybe: Vec<RowSet>) -> Result<(), Error> {
-        maybe.retain(|rows| !rows.is_empty());
+    fn check(&mut self, maybe: Union) {
         if !maybe.is_empty() {
-            self.checks.push(union(maybe, &self.rows)?);
+            self.checks.push(maybe.finish());
         }
-        Ok(())
     }
 
     /// Keeps rows whose value in a column is within bounds.
@@ -148,149 +164,154 @@ pub(super) fn groups(rows: &Range<u32>) -> impl DoubleEndedIterator<Item = (u64,
     })
 }
 
-/// All rows of some sets.
-fn union(mut sets: Vec<RowSet>, rows: &Range<u32>) -> Result<Rows, Error> {
-    match (sets.pop(), sets.is_empty()) {
-        (None, _) => Ok(Rows::Listed(RowSet::empty())),
-        (Some(only), true) => Ok(Rows::Listed(only)),
-        (Some(last), false) => {
-            let mut bits = Bits::new(rows.clone());
-            for set in sets.iter().chain([&last]) {
-                set.add_to(rows.clone(), &mut bits)?;
-            }
-            Ok(Rows::Bits(bits))
-        }
-    }
-}
+/// Lists between two looks at whether anybody still waits.
+const LISTS_PER_CHECK: u32 = 4_096;
 
-fn known(segment: &Segment, condition: &Prepared) -> Result<Known, Error> {
-    let mut known = Known::default();
+fn known(scope: Scope<'_>, condition: &Prepared) -> Result<Known, Error> {
+    let mut known = scope.nothing();
+    let Scope { segment, cancel, .. } = scope;
     match &condition.site {
-        Site::Field(Field::RequestPath) => known_of_path(segment, &condition.any_of, &mut known)?,
+        Site::Field(Field::RequestPath) => known_of_path(scope, &condition.any_of, &mut known)?,
         Site::Field(field) => {
             let column = segment.column(&ColumnName::Field(*field));
-            condition.any_of.iter().try_for_each(|one| add_column(segment, column, one, &mut known))?;
+            for one in &condition.any_of {
+                cancel.check()?;
+                add_column(scope, column, one, &mut known)?;
+            }
         }
         Site::Meta(path) => {
             let column = segment.column(&ColumnName::Meta(path.clone()));
-            condition.any_of.iter().try_for_each(|one| add_column(segment, column, one, &mut known))?;
-            known.maybe.push(segment.opaque_meta()?);
+            for one in &condition.any_of {
+                cancel.check()?;
+                add_column(scope, column, one, &mut known)?;
+            }
+            known.maybe.add(segment.opaque_meta()?)?;
         }
     }
     Ok(known)
 }
 
 /// A path is its URL up to the first `?`: where there is none, only the URL is listed.
-fn known_of_path(segment: &Segment, any_of: &[Bytes], known: &mut Known) -> Result<(), Error> {
-    let url = segment.column(&ColumnName::Field(Field::Context(ContextKey::RequestUrl)));
-    let path = segment.column(&ColumnName::Field(Field::RequestPath));
+fn known_of_path(scope: Scope<'_>, any_of: &[Bytes], known: &mut Known) -> Result<(), Error> {
+    let url = scope.segment.column(&ColumnName::Field(Field::Context(ContextKey::RequestUrl)));
+    let path = scope.segment.column(&ColumnName::Field(Field::RequestPath));
     for one in any_of {
+        scope.cancel.check()?;
         match one {
             Bytes::Are(text) | Bytes::Begin(text) if text.contains(&b'?') => {}
             Bytes::Are(_) => {
-                add_column(segment, url, one, known)?;
-                add_column(segment, path, one, known)?;
+                add_column(scope, url, one, known)?;
+                add_column(scope, path, one, known)?;
             }
             // Without a `?` in it, a path begins so exactly where its URL does.
-            Bytes::Begin(_) | Bytes::Any => add_column(segment, url, one, known)?,
+            Bytes::Begin(_) | Bytes::Any => add_column(scope, url, one, known)?,
         }
     }
     Ok(())
 }
 
-fn add_column(segment: &Segment, column: Option<u32>, one: &Bytes, known: &mut Known) -> Result<(), Error> {
+fn add_column(scope: Scope<'_>, column: Option<u32>, one: &Bytes, known: &mut Known) -> Result<(), Error> {
     let Some(column) = column else { return Ok(()) };
+    let segment = scope.segment;
     match (segment.values(column)?, one) {
-        (_, Bytes::Any) => known.certain.push(segment.present(column)?),
+        (_, Bytes::Any) => known.certain.add(segment.present(column)?)?,
         (Values::Listed(values, lists), Bytes::Are(value)) => {
             if let Some(ordinal) = values.find(value)? {
-                known.certain.push(lists.get(ordinal)?);
+                known.certain.add(lists.get(ordinal)?)?;
             }
         }
         (Values::Listed(values, lists), Bytes::Begin(start)) => {
             let ordinals = values.prefix_range(start)?;
             if ordinals.len() == values.len() as usize {
-                known.certain.push(segment.present(column)?);
+                known.certain.add(segment.present(column)?)?;
             } else {
-                add_lists(&lists, ordinals, &mut known.certain)?;
+                add_lists(scope, &lists, ordinals, &mut known.certain)?;
             }
         }
         (Values::Located(locator), Bytes::Are(value)) => {
             let mut rows = Vec::new();
             locator.candidates(hash(value), &mut rows)?;
-            known.maybe.push(RowSet::from_rows(rows));
+            known.maybe.add_rows(rows)?;
         }
-        (Values::Unlisted, Bytes::Are(value)) => known.maybe.push(with_words_of(segment, column, value)?),
-        (Values::Located(_) | Values::Unlisted, Bytes::Begin(_)) => known.maybe.push(segment.present(column)?),
+        (Values::Unlisted, Bytes::Are(value)) => known.maybe.add_rows(with_words_of(scope, column, value)?)?,
+        (Values::Located(_) | Values::Unlisted, Bytes::Begin(_)) => known.maybe.add(segment.present(column)?)?,
     }
     Ok(())
 }
 
 /// The rows of a column that has long texts which have every word of a value.
-fn with_words_of(segment: &Segment, column: u32, value: &[u8]) -> Result<RowSet, Error> {
+fn with_words_of(scope: Scope<'_>, column: u32, value: &[u8]) -> Result<Vec<u32>, Error> {
+    let Scope { segment, rows, .. } = scope;
     let mut sets = vec![segment.present(column)?];
     let is_text = matches!(segment.columns().get(column as usize), Some(ColumnName::Meta(_)));
     if let Some((words, lists)) = segment.words()?.filter(|_| is_text) {
         let mut all = Vec::new();
         words_of_scalar(value, &mut Buffer::default(), &mut |word| all.push(word.to_owned()));
+        all.sort_unstable();
+        all.dedup();
         for word in all {
-            let Some(ordinal) = words.find(word.as_bytes())? else { return Ok(RowSet::empty()) };
+            let Some(ordinal) = words.find(word.as_bytes())? else { return Ok(Vec::new()) };
             sets.push(lists.get(ordinal)?);
         }
     }
-    common(sets)
+    common(sets, rows)
 }
 
-/// Of so many lists in sequence one in this many may be wanted before all are read in turn.
-const IN_TURN: u32 = 8;
-
-/// The row sets of some ordinals.
-fn add_lists(lists: &Postings, ordinals: Range<u32>, sets: &mut Vec<RowSet>) -> Result<(), Error> {
-    if ordinals.end - ordinals.start <= lists.len() / IN_TURN {
-        return ordinals.into_iter().try_for_each(|ordinal| {
-            sets.push(lists.get(ordinal)?);
-            Ok(())
-        });
-    }
-    let mut all = lists.lists();
-    for ordinal in 0..ordinals.end {
-        let rows = all.next()?;
-        sets.extend(rows.filter(|_| ordinal >= ordinals.start));
+/// Adds the rows of some ordinals, one list after the other: there may be as many as there are rows.
+fn add_lists(scope: Scope<'_>, lists: &Postings, ordinals: Range<u32>, union: &mut Union) -> Result<(), Error> {
+    let mut wanted = lists.lists_in(ordinals)?;
+    let mut count = 0_u32;
+    while let Some(rows) = wanted.next()? {
+        count += 1;
+        if count.is_multiple_of(LISTS_PER_CHECK) {
+            scope.cancel.check()?;
+        }
+        union.add(rows)?;
     }
     Ok(())
 }
 
-fn known_of_term(words: Option<&(Dictionary, Postings)>, term: &Term) -> Result<Known, Error> {
-    let mut known = Known::default();
+fn known_of_term(scope: Scope<'_>, words: Option<&(Dictionary, Postings)>, term: &Term) -> Result<Known, Error> {
+    let mut known = scope.nothing();
+    scope.cancel.check()?;
     let Some((values, lists)) = words else { return Ok(known) };
     let rows_of = |word: &str| -> Result<Option<RowSet>, Error> {
         let ordinal = values.find(word.as_bytes())?;
         Ok(ordinal.map(|ordinal| lists.get(ordinal)).transpose()?)
     };
     match &term.kind {
-        TermKind::Word(word) => known.certain.extend(rows_of(word)?),
-        TermKind::Prefix(start) => add_lists(lists, values.prefix_range(start.as_bytes())?, &mut known.certain)?,
+        TermKind::Word(word) => {
+            if let Some(rows) = rows_of(word)? {
+                known.certain.add(rows)?;
+            }
+        }
+        TermKind::Prefix(start) => {
+            add_lists(scope, lists, values.prefix_range(start.as_bytes())?, &mut known.certain)?;
+        }
         TermKind::Phrase(words) => {
-            let mut sets = Vec::with_capacity(words.len());
-            for word in words {
+            let mut distinct: Vec<&String> = words.iter().collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let mut sets = Vec::with_capacity(distinct.len());
+            for word in distinct {
                 match rows_of(word)? {
                     Some(rows) => sets.push(rows),
                     None => return Ok(known),
                 }
             }
             // Which words stand next to each other the index does not know.
-            known.maybe.push(common(sets)?);
+            known.maybe.add_rows(common(sets, scope.rows)?)?;
         }
     }
     Ok(known)
 }
 
-/// The rows that are in all sets.
-fn common(mut sets: Vec<RowSet>) -> Result<RowSet, Error> {
+/// The rows of a range that are in all sets.
+fn common(mut sets: Vec<RowSet>, range: &Range<u32>) -> Result<Vec<u32>, Error> {
     sets.sort_by_key(RowSet::len);
-    let Some((least, others)) = sets.split_first() else { return Ok(RowSet::empty()) };
-    let mut rows = Vec::with_capacity(least.len() as usize);
-    least.for_each_in(0..u32::MAX, &mut |row| {
+    let Some((least, others)) = sets.split_first() else { return Ok(Vec::new()) };
+    let mut rows = Vec::new();
+    least.for_each_in(range.clone(), &mut |row| {
         rows.push(row);
         true
     })?;
@@ -304,5 +325,5 @@ fn common(mut sets: Vec<RowSet>) -> Result<RowSet, Error> {
         }
         rows = kept;
     }
-    Ok(RowSet::from_rows(rows))
+    Ok(rows)
 }

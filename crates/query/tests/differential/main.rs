@@ -7,6 +7,7 @@ mod damage;
 mod events;
 mod limits;
 mod many;
+mod memory;
 mod oracle;
 mod property;
 mod queries;

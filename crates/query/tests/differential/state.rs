@@ -1,5 +1,6 @@
 //! A store with several logs, and all that was recorded in them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -32,7 +33,7 @@ impl State {
     pub(crate) async fn new(logs: usize, chunk_events: usize) -> Self {
         let dir = TempDir::new().unwrap();
         let clock = Arc::new(AtomicI64::new(NOW_MS));
-        let store = open(&dir, &clock, chunk_events).await;
+        let store = open(dir.path(), &clock, chunk_events).await;
         let mut state = Self { store, dir, logs: Vec::new(), clock, chunk_events };
         for number in 0..logs {
             let (organization, _) = state.store.catalog().organization_or_new(&format!("log-{number}")).await.unwrap();
@@ -77,14 +78,15 @@ impl State {
     }
 
     /// Closes the store, lets its files be changed, and opens it again.
-    pub(crate) async fn reopen(&mut self, change: impl FnOnce(&std::path::Path)) {
+    pub(crate) async fn reopen(&mut self, change: impl FnOnce(&Path)) {
         self.store.close().await;
         change(self.dir.path());
-        self.store = open(&self.dir, &self.clock, self.chunk_events).await;
+        self.store = open(self.dir.path(), &self.clock, self.chunk_events).await;
     }
 }
 
-async fn open(dir: &TempDir, clock: &Arc<AtomicI64>, chunk_events: usize) -> Store {
+/// Opens the store of a folder, which has one already or none yet.
+pub(crate) async fn open(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize) -> Store {
     let now = Arc::clone(clock);
     let tuning = Tuning {
         chunk_events,
@@ -96,7 +98,7 @@ async fn open(dir: &TempDir, clock: &Arc<AtomicI64>, chunk_events: usize) -> Sto
         disk: Disk::from_fn(|_| Ok((1 << 40, 1 << 41))),
     };
     let options = Options {
-        data_dir: dir.path().to_owned(),
+        data_dir: dir.to_owned(),
         catalog: None,
         idempotency_window_ms: 1_000_000,
         clock: Clock::from_fn(move || now.load(Ordering::Relaxed)),

@@ -1,0 +1,85 @@
+//! Rows that have any of some values: the sets of the index are put together one after the other, none is kept.
+
+use std::ops::Range;
+
+use trailbook_store::segment::{Bits, RowSet};
+
+use super::select::Rows;
+use crate::Error;
+
+/// A set in memory that takes fewer bytes for each of the rows that could be in it than one bit: a row takes 32.
+const ROWS_PER_ENTRY: usize = 32;
+
+/// All rows of some sets, as far as they are in a range.
+pub(super) struct Union {
+    range: Range<u32>,
+    rows: Rows,
+}
+
+impl Union {
+    /// Of no sets.
+    pub(super) fn new(range: &Range<u32>) -> Self {
+        Self { range: range.clone(), rows: Rows::Listed(RowSet::empty()) }
+    }
+
+    /// Of one set.
+    pub(super) fn of(range: &Range<u32>, rows: RowSet) -> Result<Self, Error> {
+        let mut union = Self::new(range);
+        union.add(rows)?;
+        Ok(union)
+    }
+
+    /// Adds the rows of a set.
+    pub(super) fn add(&mut self, more: RowSet) -> Result<(), Error> {
+        match &mut self.rows {
+            _ if more.is_empty() => {}
+            // The only one stays as it is.
+            Rows::Listed(rows) if rows.is_empty() => self.rows = Rows::Listed(more),
+            _ => more.add_to(self.range.clone(), self.bits()?)?,
+        }
+        Ok(())
+    }
+
+    /// Adds rows, in any order.
+    pub(super) fn add_rows(&mut self, more: Vec<u32>) -> Result<(), Error> {
+        if more.len() <= self.range.len() / ROWS_PER_ENTRY {
+            return self.add(RowSet::from_rows(more));
+        }
+        let bits = self.bits()?;
+        more.into_iter().for_each(|row| bits.insert(row));
+        Ok(())
+    }
+
+    /// Adds the rows of another union.
+    pub(super) fn add_all(&mut self, other: &Self) -> Result<(), Error> {
+        match &other.rows {
+            Rows::Listed(rows) => self.add(rows.clone())?,
+            Rows::Bits(bits) => self.bits()?.or(bits),
+        }
+        Ok(())
+    }
+
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.rows {
+            Rows::Listed(rows) => rows.is_empty(),
+            Rows::Bits(bits) => bits.is_empty(),
+        }
+    }
+
+    pub(super) fn finish(self) -> Rows {
+        self.rows
+    }
+
+    fn bits(&mut self) -> Result<&mut Bits, Error> {
+        if let Rows::Listed(rows) = &self.rows {
+            let mut bits = Bits::new(self.range.clone());
+            rows.add_to(self.range.clone(), &mut bits)?;
+            self.rows = Rows::Bits(bits);
+        }
+        match &mut self.rows {
+            Rows::Bits(bits) => Ok(bits),
+            Rows::Listed(_) => Err(Error::Cancelled),
+        }
+    }
+}
