@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
 use trailbook_query::{Answer, Cancel, Error, Query};
 
@@ -20,16 +21,34 @@ pub(crate) async fn search(app: &Arc<App>, caller: &Caller, query: Query) -> Res
 }
 
 async fn run(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
+    let (app_of_work, organization) = (Arc::clone(app), caller.organization().clone());
+    let work = move |cancel: &Cancel| {
+        let snapshot = app_of_work.store.snapshot(&organization);
+        trailbook_query::run(&snapshot, &query, cancel)
+    };
+    one_of_few(&app.queries, Duration::from_secs(QUERY_SECONDS_MAX), work).await
+}
+
+/// Does some work when there is room for it, and waits so long at most. Room that it takes is free again when the work
+/// has ended, even if nobody waits any more: until then it is one of those that run.
+async fn one_of_few<T: Send + 'static>(
+    room: &Arc<Semaphore>,
+    time: Duration,
+    work: impl FnOnce(&Cancel) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let stop = StopOnDrop(Cancel::default());
     let work = async {
         // The semaphore is never closed.
-        let _place = app.queries.acquire().await.map_err(|_| Error::Cancelled)?;
-        let snapshot = app.store.snapshot(caller.organization());
+        let place = Arc::clone(room).acquire_owned().await.map_err(|_| Error::Cancelled)?;
         let cancel = stop.0.clone();
-        let run = tokio::task::spawn_blocking(move || trailbook_query::run(&snapshot, &query, &cancel));
+        let run = tokio::task::spawn_blocking(move || {
+            let answer = work(&cancel);
+            drop(place);
+            answer
+        });
         run.await.map_err(|_| Error::Cancelled)?
     };
-    tokio::time::timeout(Duration::from_secs(QUERY_SECONDS_MAX), work).await.map_err(|_| Error::Cancelled)?
+    tokio::time::timeout(time, work).await.map_err(|_| Error::Cancelled)?
 }
 
 /// Cancels the query when the request's future is dropped: the client has gone, or time is up.
@@ -38,5 +57,38 @@ struct StopOnDrop(Cancel);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_takes_its_room_until_it_ends() {
+        let room = Arc::new(Semaphore::new(1));
+        let (end, ended) = mpsc::channel();
+        let slow = move |cancel: &Cancel| {
+            let _ = ended.recv();
+            Ok(cancel.clone())
+        };
+        let given_up = one_of_few(&room, Duration::from_millis(20), slow).await;
+        assert_eq!(given_up.err(), Some(Error::Cancelled));
+        assert_eq!(room.available_permits(), 0);
+        // The next one waits, and gives up too.
+        let next = one_of_few(&room, Duration::from_millis(20), |_| Ok(())).await;
+        assert_eq!(next, Err(Error::Cancelled));
+        end.send(()).unwrap();
+        assert_eq!(one_of_few(&room, Duration::from_secs(60), |_| Ok(())).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_room_back() {
+        let room = Arc::new(Semaphore::new(1));
+        let panics = |_: &Cancel| -> Result<(), Error> { panic!("on purpose") };
+        assert_eq!(one_of_few(&room, Duration::from_secs(60), panics).await, Err(Error::Cancelled));
+        assert_eq!(one_of_few(&room, Duration::from_secs(60), |_| Ok(())).await, Ok(()));
     }
 }
