@@ -53,8 +53,10 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const PAGE_EVENTS_MAX: u64 = 1_000;
 /// Events on one page of the Portal's API.
 pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
-/// Events that one page query may hold while it orders them (offset and limit together).
-pub const PAGE_REACH_MAX: u64 = 10_000_000;
+/// Events that one query holds at once while it orders them by sequence, and thus those of its page.
+pub const ORDERED_EVENTS_MAX: usize = 16_384;
+/// Memory of one query for sets of rows of segments that it may come back to, in bytes.
+pub const SELECTIONS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Distinct values that one facet counts.
 pub const FACET_VALUES_MAX: usize = 100_000;

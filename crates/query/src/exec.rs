@@ -11,6 +11,7 @@
 
 mod by_sequence;
 mod group;
+mod kept;
 mod matcher;
 mod matching;
 mod place;
@@ -20,18 +21,22 @@ mod terms;
 mod union;
 mod walk;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trailbook_event::limits::PAGE_REACH_MAX;
+use trailbook_event::limits::{ORDERED_EVENTS_MAX, SELECTIONS_BYTES_MAX};
 use trailbook_store::segment::RowReader;
 use trailbook_store::{Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
+use kept::Kept;
 use matcher::Matcher;
 use matching::Matching;
 use place::Place;
+use select::Selection;
 use tail::Tail;
 use walk::{At, Walk};
 
@@ -87,6 +92,7 @@ struct Search<'q> {
     places: &'q [Place],
     tail: &'q Tail<'q>,
     cancel: &'q Cancel,
+    kept: RefCell<Kept>,
 }
 
 /// Prepares a query, and lets it be answered while what it needs is there.
@@ -97,20 +103,19 @@ fn search<T>(
     answer: impl FnOnce(&Search<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let matcher = Matcher::new(query);
-    let places = Place::all(snapshot, query);
+    let mut places = Place::all(snapshot, query);
+    // Those that can have the first events come first.
+    places.sort_by_key(|place| walk::best(query.order, place));
     let tail = Tail::new(snapshot, &matcher, cancel)?;
-    answer(&Search { query, matcher: &matcher, places: &places, tail: &tail, cancel })
+    let kept = RefCell::new(Kept::new(SELECTIONS_BYTES_MAX));
+    answer(&Search { query, matcher: &matcher, places: &places, tail: &tail, cancel, kept })
 }
 
 /// Answers a query: a page, and a total if it is wanted. Takes the thread for as long as it runs; `cancel` stops it.
 pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer, Error> {
     search(snapshot, query, cancel, |search| {
         let total = if query.wants_total { Some(search.count()?) } else { None };
-        // A count that is nothing spares the page.
-        if total == Some(0) {
-            return Ok(Answer { events: Vec::new(), total, next: None });
-        }
-        let (events, next) = search.page()?;
+        let (events, next) = search.page(total)?;
         Ok(Answer { events, total, next })
     })
 }
@@ -124,52 +129,81 @@ pub fn scan(
     mut each: impl FnMut(&Row<'_>) -> bool,
 ) -> Result<(), Error> {
     search(snapshot, query, cancel, |search| match query.order {
-        Order::Sequence => search.scan_by_sequence(&mut each),
-        Order::Newest | Order::Oldest => {
-            let mut reader = Reader::new(search.places, true);
-            for at in Walk::new(search, query.order, None)? {
-                if !reader.read(&at?, &mut each)? {
-                    return Ok(());
-                }
-            }
-            Ok(())
-        }
+        Order::Sequence => search.give_all(search.by_sequence(None, ORDERED_EVENTS_MAX), &mut each),
+        order => search.give_all(Walk::new(search, order, None)?, &mut each),
     })
 }
 
 impl<'q> Search<'q> {
-    fn matching(&self, place: &'q Place) -> Result<Matching<'q>, Error> {
-        Matching::new(place, self.matcher, self.cancel)
+    /// What is asked of a place of this number.
+    fn matching(&self, number: usize) -> Result<Option<Matching<'q>>, Error> {
+        self.cancel.check()?;
+        let Some(place) = self.places.get(number) else { return Ok(None) };
+        let known = self.kept.borrow_mut().get(number);
+        let selection = match known {
+            Some(selection) => selection,
+            None => {
+                let selection = Rc::new(Selection::new(place, self.matcher, self.cancel)?);
+                self.kept.borrow_mut().put(number, &selection);
+                selection
+            }
+        };
+        Ok(Some(Matching { place, selection, matcher: self.matcher, cancel: self.cancel }))
     }
 
     fn count(&self) -> Result<u64, Error> {
         let mut total = self.tail.len() as u64;
-        for place in self.places {
-            self.cancel.check()?;
-            total += self.matching(place)?.count()?;
+        // The first come last: what is known of them is still there for the page.
+        for number in (0..self.places.len()).rev() {
+            if let Some(matching) = self.matching(number)? {
+                total += matching.count()?;
+            }
         }
         Ok(total)
     }
 
-    fn page(&self) -> Result<(Vec<Found>, Option<Cursor>), Error> {
-        let page = &self.query.page;
-        let (offset, after) = match &page.start {
+    fn give_all(
+        &self,
+        all: impl Iterator<Item = Result<At<'q>, Error>>,
+        each: &mut impl FnMut(&Row<'_>) -> bool,
+    ) -> Result<(), Error> {
+        let mut reader = Reader::new(self.places, true);
+        for at in all {
+            if !reader.read(&at?, each)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the events of the page are, and one more if there is one. Of all, there are so many, if that is known.
+    fn page_places(&self, limit: usize, total: Option<u64>) -> Result<Vec<At<'q>>, Error> {
+        let (offset, after) = match &self.query.page.start {
             Start::Offset(offset) => (*offset, None),
             Start::After(cursor) => (0, Some(cursor)),
         };
-        let limit = usize::try_from(page.limit.min(PAGE_REACH_MAX)).unwrap_or(usize::MAX);
+        let mut wanted = limit.saturating_add(1);
+        // Nothing is looked for that is not there.
+        if let Some(total) = total {
+            let rest = total.saturating_sub(offset);
+            wanted = wanted.min(usize::try_from(rest).unwrap_or(usize::MAX));
+        }
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut ats = match self.query.order {
+        match self.query.order {
             Order::Sequence => {
-                let keep = offset.saturating_add(limit).saturating_add(1);
-                let ats = self.first_by_sequence(after.map(|cursor| cursor.sequence), keep)?;
-                ats.into_iter().skip(offset).collect::<Vec<_>>()
+                let after = after.map(|cursor| cursor.sequence);
+                self.by_sequence(after, offset.saturating_add(wanted)).skip(offset).take(wanted).collect()
             }
-            order => {
-                let walk = Walk::new(self, order, after)?;
-                walk.skip(offset).take(limit.saturating_add(1)).collect::<Result<Vec<_>, _>>()?
-            }
-        };
+            order => Walk::new(self, order, after)?.skip(offset).take(wanted).collect(),
+        }
+    }
+
+    fn page(&self, total: Option<u64>) -> Result<(Vec<Found>, Option<Cursor>), Error> {
+        let limit = usize::try_from(self.query.page.limit).unwrap_or(usize::MAX).min(ORDERED_EVENTS_MAX);
+        let mut ats = self.page_places(limit, total)?;
         let has_more = ats.len() > limit;
         ats.truncate(limit);
         let mut reader = Reader::new(self.places, false);
@@ -217,10 +251,5 @@ impl<'q> Reader<'q> {
                 Ok(each(&reader.row(*row)?.0))
             }
         }
-    }
-
-    /// Lets go of a place that was read to its end.
-    fn close(&mut self, place: usize) {
-        self.readers.remove(&place);
     }
 }

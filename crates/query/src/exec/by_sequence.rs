@@ -5,15 +5,12 @@
 
 use std::collections::BinaryHeap;
 
-use trailbook_store::Row;
+use trailbook_event::limits::ORDERED_EVENTS_MAX;
 
+use super::Search;
 use super::select::groups;
 use super::walk::At;
-use super::{Reader, Search};
 use crate::Error;
-
-/// Events that a scan orders at once.
-const SCAN_EVENTS: usize = 16_384;
 
 /// An event and its sequence, by which it is ordered.
 struct Numbered<'q> {
@@ -71,17 +68,16 @@ impl<'q> Least<'q> {
 }
 
 impl<'q> Search<'q> {
-    /// The first events after a sequence, of so many at most, in order.
-    pub(super) fn first_by_sequence(&self, after: Option<u64>, keep: usize) -> Result<Vec<At<'q>>, Error> {
-        let numbered = self.least(after, keep)?;
-        Ok(numbered.into_iter().map(|numbered| numbered.at).collect())
+    /// The events after a sequence, in order. The first round is of so many events, if more are not likely wanted.
+    pub(super) fn by_sequence(&self, after: Option<u64>, first: usize) -> BySequence<'_, 'q> {
+        let keep = first.clamp(1, ORDERED_EVENTS_MAX);
+        BySequence { search: self, after, keep, round: Vec::new().into_iter(), is_done: false }
     }
 
     fn least(&self, after: Option<u64>, keep: usize) -> Result<Vec<Numbered<'q>>, Error> {
         let mut least = Least { heap: BinaryHeap::new(), keep, after };
-        let mut places: Vec<_> = self.places.iter().enumerate().collect();
-        places.sort_by_key(|(_, place)| place.part().sequences.0);
-        for (number, place) in places {
+        // Those that can have the least come first.
+        for (number, place) in self.places.iter().enumerate() {
             let (min, max) = place.part().sequences;
             if least.wants_any(min, max) {
                 self.cancel.check()?;
@@ -89,26 +85,28 @@ impl<'q> Search<'q> {
             }
         }
         for row in self.tail.rows() {
-            least.offer(row.sequence, At::Tail(*row));
+            least.offer(row.sequence, At::Tail(row));
         }
         Ok(least.heap.into_sorted_vec())
     }
 
     fn offer_place(&self, number: usize, least: &mut Least<'q>) -> Result<(), Error> {
-        let Some(place) = self.places.get(number) else { return Ok(()) };
-        let matching = self.matching(place)?;
+        let Some(matching) = self.matching(number)? else { return Ok(()) };
+        let place = matching.place;
         let bits = if matching.is_all() { None } else { Some(matching.bits()?) };
         let column = place.segment()?.sequence();
         let mut values = Vec::new();
         // The last rows are the oldest, with the least sequences: taken first, they spare the others.
         for (group, rows) in groups(&matching.selection.rows).rev() {
             let (min, max) = column.group_bounds(group)?;
-            if !least.wants_any(min as u64, max as u64) || bits.is_some_and(|bits| bits.count_in(rows.clone()) == 0) {
+            if !least.wants_any(min as u64, max as u64)
+                || bits.as_ref().is_some_and(|bits| bits.count_in(rows.clone()) == 0)
+            {
                 continue;
             }
             column.group(group, &mut values)?;
             let first = (group * trailbook_store::segment::COLUMN_GROUP as u64) as u32;
-            for row in rows.filter(|row| bits.is_none_or(|bits| bits.contains(*row))) {
+            for row in rows.filter(|row| bits.as_ref().is_none_or(|bits| bits.contains(*row))) {
                 if let Some(sequence) = values.get((row - first) as usize) {
                     least.offer(*sequence as u64, At::Segment { place: number, row });
                 }
@@ -116,26 +114,37 @@ impl<'q> Search<'q> {
         }
         Ok(())
     }
+}
 
-    /// Gives all events in order.
-    pub(super) fn scan_by_sequence(&self, each: &mut impl FnMut(&Row<'_>) -> bool) -> Result<(), Error> {
-        let mut reader = Reader::new(self.places, true);
-        let mut after = None;
-        loop {
-            let next = self.least(after, SCAN_EVENTS)?;
-            let Some(last) = next.last() else { return Ok(()) };
-            after = Some(last.sequence);
-            for numbered in &next {
-                if !reader.read(&numbered.at, each)? {
-                    return Ok(());
-                }
-            }
-            // Dictionaries of places that are done are not kept.
-            for (number, place) in self.places.iter().enumerate() {
-                if after.is_some_and(|after| place.part().sequences.1 <= after) {
-                    reader.close(number);
-                }
-            }
+/// The matching events of a search in the order of their sequences, found in rounds.
+pub(super) struct BySequence<'s, 'q> {
+    search: &'s Search<'q>,
+    after: Option<u64>,
+    keep: usize,
+    round: std::vec::IntoIter<Numbered<'q>>,
+    is_done: bool,
+}
+
+impl<'q> BySequence<'_, 'q> {
+    fn step(&mut self) -> Result<Option<At<'q>>, Error> {
+        if self.round.as_slice().is_empty() && !self.is_done {
+            self.search.cancel.check()?;
+            let round = self.search.least(self.after, self.keep)?;
+            self.is_done = round.len() < self.keep;
+            self.keep = ORDERED_EVENTS_MAX;
+            self.after = round.last().map(|last| last.sequence);
+            self.round = round.into_iter();
         }
+        Ok(self.round.next().map(|numbered| numbered.at))
+    }
+}
+
+impl<'q> Iterator for BySequence<'_, 'q> {
+    type Item = Result<At<'q>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.step();
+        self.is_done |= next.is_err();
+        next.transpose()
     }
 }

@@ -95,9 +95,8 @@ impl<'q> Search<'q> {
         for row in self.tail.rows() {
             add_row(&mut counts, site, row)?;
         }
-        for place in self.places {
-            self.cancel.check()?;
-            let matching = self.matching(place)?;
+        for place in 0..self.places.len() {
+            let Some(matching) = self.matching(place)? else { continue };
             self.facet_of(&matching, site, &mut counts)?;
         }
         Ok(counts)
@@ -127,7 +126,7 @@ impl<'q> Search<'q> {
             .for_each(0..values.len(), |_, value| {
                 let Some(list) = lists.next()? else { return Ok(()) };
                 let mut events = 0;
-                match wanted {
+                match &wanted {
                     None if rows.len() == segment.rows() as usize => events = list.len(),
                     None => events = list.count_in(rows.clone())?,
                     Some(bits) => list.for_each_in(rows.clone(), &mut |row| {
@@ -166,9 +165,8 @@ impl<'q> Search<'q> {
                 }
             }
         }
-        for place in self.places {
-            self.cancel.check()?;
-            let matching = self.matching(place)?;
+        for place in 0..self.places.len() {
+            let Some(matching) = self.matching(place)? else { continue };
             add_place(&matching, &mut buckets, end)?;
         }
         Ok(buckets)
@@ -195,9 +193,9 @@ fn add_place(matching: &Matching<'_>, buckets: &mut [Bucket], end: i64) -> Resul
         bucket.events += if matching.is_all() {
             u64::from(range.end - range.start)
         } else {
-            let bits = match bits {
+            let bits = match &bits {
                 Some(bits) => bits,
-                None => *bits.insert(matching.bits()?),
+                None => bits.insert(matching.bits()?),
             };
             u64::from(bits.count_in(range))
         };

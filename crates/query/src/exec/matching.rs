@@ -1,6 +1,7 @@
 //! The rows of a selection that match: counted, or one after the other.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use trailbook_store::segment::{Bits, Cursor, RowReader};
 
@@ -23,21 +24,21 @@ impl Rows {
         }
     }
 
-    fn probe(&self) -> Probe<'_> {
+    fn probe(&self) -> Probe {
         match self {
             Rows::Listed(rows) => Probe::Cursor(rows.cursor()),
-            Rows::Bits(bits) => Probe::Bits(bits),
+            Rows::Bits(bits) => Probe::Bits(Rc::clone(bits)),
         }
     }
 }
 
 /// Looks rows up in a set, in ascending order.
-enum Probe<'s> {
+enum Probe {
     Cursor(Cursor),
-    Bits(&'s Bits),
+    Bits(Rc<Bits>),
 }
 
-impl Probe<'_> {
+impl Probe {
     /// The first row of the set from this one on.
     fn seek(&mut self, row: u32) -> Result<Option<u32>, Error> {
         match self {
@@ -58,17 +59,12 @@ impl Probe<'_> {
 /// A place with its selection: what is asked of one segment.
 pub(super) struct Matching<'q> {
     pub(super) place: &'q Place,
-    pub(super) selection: &'q Selection,
-    matcher: &'q Matcher<'q>,
-    cancel: &'q Cancel,
+    pub(super) selection: Rc<Selection>,
+    pub(super) matcher: &'q Matcher<'q>,
+    pub(super) cancel: &'q Cancel,
 }
 
 impl<'q> Matching<'q> {
-    pub(super) fn new(place: &'q Place, matcher: &'q Matcher<'q>, cancel: &'q Cancel) -> Result<Self, Error> {
-        let selection = place.selection(matcher, cancel)?;
-        Ok(Self { place, selection, matcher, cancel })
-    }
-
     /// Whether every row within the bounds matches.
     pub(super) fn is_all(&self) -> bool {
         self.selection.sets.is_empty() && self.selection.checks.is_empty()
@@ -76,7 +72,7 @@ impl<'q> Matching<'q> {
 
     /// How many rows match.
     pub(super) fn count(&self) -> Result<u64, Error> {
-        let Selection { rows, sets, checks, matching } = self.selection;
+        let Selection { rows, sets, checks, matching } = &*self.selection;
         if self.is_all() {
             return Ok(u64::from(rows.end - rows.start));
         }
@@ -100,7 +96,7 @@ impl<'q> Matching<'q> {
 
     /// The rows that match, newest first, of a range.
     pub(super) fn ascending(&self, range: Range<u32>) -> Result<Ascending<'q>, Error> {
-        let Selection { sets, checks, matching, .. } = self.selection;
+        let Selection { sets, checks, matching, .. } = &*self.selection;
         let next = range.start;
         let reader = |needed: bool| -> Result<_, Error> {
             Ok(if needed { Some(RowReader::new(self.place.segment()?)) } else { None })
@@ -110,14 +106,14 @@ impl<'q> Matching<'q> {
             end: range.end,
             must: Vec::new(),
             must_not: Vec::new(),
-            checks: Vec::new(),
+            checks: None,
             reader: None,
             matcher: self.matcher,
             cancel: self.cancel,
             steps: 0,
         };
         if let Some(bits) = matching.get() {
-            return Ok(Ascending { must: vec![Probe::Bits(bits)], ..base });
+            return Ok(Ascending { must: vec![Probe::Bits(Rc::clone(bits))], ..base });
         }
         let least = self.least()?.map(|(at, _)| at);
         let is_least = |at: usize| Some(at) == least;
@@ -127,10 +123,15 @@ impl<'q> Matching<'q> {
         Ok(Ascending {
             must: must.into_iter().map(|(_, set)| set.rows.probe()).collect(),
             must_not: sets.iter().filter(|set| set.is_negated).map(|set| set.rows.probe()).collect(),
-            checks: checks.iter().map(Rows::probe).collect(),
+            checks: Some(checks.rows().probe()).filter(|_| !checks.is_empty()),
             reader: reader(!checks.is_empty())?,
             ..base
         })
+    }
+
+    /// The rows that match, oldest first, of a range: taken in runs, of which only those that are needed are looked at.
+    pub(super) fn descending(self, range: Range<u32>) -> Descending<'q> {
+        Descending { matching: self, rest: range, run: Vec::new(), run_rows: FIRST_RUN_ROWS }
     }
 
     /// The smallest of the sets that a row must be in, with its rows within the bounds.
@@ -146,10 +147,10 @@ impl<'q> Matching<'q> {
     }
 
     /// All rows that match.
-    pub(super) fn bits(&self) -> Result<&'q Bits, Error> {
-        let Selection { rows, sets, checks, matching } = self.selection;
+    pub(super) fn bits(&self) -> Result<Rc<Bits>, Error> {
+        let Selection { rows, sets, checks, matching } = &*self.selection;
         if let Some(bits) = matching.get() {
-            return Ok(bits);
+            return Ok(Rc::clone(bits));
         }
         let mut bits = Bits::new(rows.clone());
         let is_small = |(_, count): &(usize, u32)| *count <= ONE_BY_ONE_MAX;
@@ -164,7 +165,7 @@ impl<'q> Matching<'q> {
                 join(&mut bits, set)?;
             }
         }
-        Ok(matching.get_or_init(|| bits))
+        Ok(Rc::clone(matching.get_or_init(|| Rc::new(bits))))
     }
 }
 
@@ -178,7 +179,8 @@ fn join(bits: &mut Bits, set: &Set) -> Result<(), Error> {
         }
     };
     let other = match (&listed, &set.rows) {
-        (Some(other), _) | (None, Rows::Bits(other)) => other,
+        (Some(other), _) => other,
+        (None, Rows::Bits(other)) => other,
         (None, Rows::Listed(_)) => return Ok(()),
     };
     if set.is_negated {
@@ -189,13 +191,45 @@ fn join(bits: &mut Bits, set: &Set) -> Result<(), Error> {
     Ok(())
 }
 
+/// Rows of the first run of those that are taken oldest first; the next ones are longer, as more are wanted.
+const FIRST_RUN_ROWS: u32 = 512;
+const RUN_ROWS_MAX: u32 = 64 * 1024;
+
+/// Rows that match, oldest first.
+pub(super) struct Descending<'q> {
+    matching: Matching<'q>,
+    /// Rows that were not looked at.
+    rest: Range<u32>,
+    /// Those that match of the rows behind, ascending.
+    run: Vec<u32>,
+    run_rows: u32,
+}
+
+impl Iterator for Descending<'_> {
+    type Item = Result<u32, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.run.is_empty() && !self.rest.is_empty() {
+            let from = self.rest.end.saturating_sub(self.run_rows).max(self.rest.start);
+            let rows = self.matching.cancel.check().and_then(|()| self.matching.ascending(from..self.rest.end));
+            match rows.and_then(Iterator::collect) {
+                Ok(run) => self.run = run,
+                Err(error) => return Some(Err(error)),
+            }
+            self.rest.end = from;
+            self.run_rows = self.run_rows.saturating_mul(2).min(RUN_ROWS_MAX);
+        }
+        self.run.pop().map(Ok)
+    }
+}
+
 /// Rows that match, newest first.
 pub(super) struct Ascending<'q> {
     next: u32,
     end: u32,
-    must: Vec<Probe<'q>>,
-    must_not: Vec<Probe<'q>>,
-    checks: Vec<Probe<'q>>,
+    must: Vec<Probe>,
+    must_not: Vec<Probe>,
+    checks: Option<Probe>,
     reader: Option<RowReader<'q>>,
     matcher: &'q Matcher<'q>,
     cancel: &'q Cancel,
@@ -238,12 +272,8 @@ impl Ascending<'_> {
                 return Ok(false);
             }
         }
-        let mut is_checked = false;
-        for probe in &mut self.checks {
-            is_checked |= probe.has(row)?;
-        }
-        match &mut self.reader {
-            Some(reader) if is_checked => Ok(self.matcher.matches(&reader.row(row)?.0)),
+        match (&mut self.checks, &mut self.reader) {
+            (Some(checks), Some(reader)) => Ok(!checks.has(row)? || self.matcher.matches(&reader.row(row)?.0)),
             _ => Ok(true),
         }
     }

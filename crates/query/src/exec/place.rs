@@ -7,16 +7,12 @@ use std::sync::Arc;
 use trailbook_store::segment::Part;
 use trailbook_store::{Segment, SegmentPart, Snapshot};
 
-use super::Cancel;
-use super::matcher::Matcher;
-use super::select::Selection;
 use crate::{Error, Query};
 
 /// The rows of the query's log in one segment, which is opened when it is needed.
 pub(super) struct Place {
     source: SegmentPart,
     segment: OnceCell<Arc<Segment>>,
-    selection: OnceCell<Selection>,
 }
 
 impl Place {
@@ -29,7 +25,7 @@ impl Place {
                 && overlaps(&query.sequence, part.sequences)
         };
         let sources = snapshot.segments().into_iter().filter(may_match);
-        let place = |source| Self { source, segment: OnceCell::new(), selection: OnceCell::new() };
+        let place = |source| Self { source, segment: OnceCell::new() };
         sources.map(place).collect()
     }
 
@@ -45,16 +41,6 @@ impl Place {
             return Ok(self.segment.get_or_init(|| opened));
         }
         self.segment.get().map(Arc::as_ref).ok_or(Error::Cancelled)
-    }
-
-    /// The rows that match, as far as the index knows.
-    pub(super) fn selection(&self, matcher: &Matcher<'_>, cancel: &Cancel) -> Result<&Selection, Error> {
-        if let Some(selection) = self.selection.get() {
-            return Ok(selection);
-        }
-        cancel.check()?;
-        let selection = Selection::new(self, matcher, cancel)?;
-        Ok(self.selection.get_or_init(|| selection))
     }
 
     /// Whether all of its rows are within the bounds of time and sequence.

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use trailbook_event::words::{Buffer, words_of_scalar};
 use trailbook_event::{ContextKey, Field};
@@ -21,12 +22,12 @@ use crate::{Error, Term, TermKind};
 pub(super) struct Selection {
     /// Rows within the bounds of when events happened, newest first.
     pub(super) rows: Range<u32>,
-    /// What must hold of a row.
+    /// What must hold of a row. At most two of the sets are bits.
     pub(super) sets: Vec<Set>,
     /// Rows that must be looked at to know whether they match.
-    pub(super) checks: Vec<Rows>,
+    pub(super) checks: Union,
     /// The rows that match, once they were needed all.
-    pub(super) matching: OnceCell<Bits>,
+    pub(super) matching: OnceCell<Rc<Bits>>,
 }
 
 /// A set that a row must be in, or must not.
@@ -39,7 +40,7 @@ pub(super) struct Set {
 #[derive(Clone)]
 pub(super) enum Rows {
     Listed(RowSet),
-    Bits(Bits),
+    Bits(Rc<Bits>),
 }
 
 /// What the index knows of a condition.
@@ -67,7 +68,8 @@ impl Selection {
     pub(super) fn new(place: &Place, matcher: &Matcher<'_>, cancel: &Cancel) -> Result<Self, Error> {
         let query = matcher.query();
         let rows = place.rows_within(query.occurred)?;
-        let mut selection = Self { rows, sets: Vec::new(), checks: Vec::new(), matching: OnceCell::new() };
+        let checks = Union::new(&rows);
+        let mut selection = Self { rows, sets: Vec::new(), checks, matching: OnceCell::new() };
         if matcher.is_empty() && place.is_within(query) {
             return Ok(selection);
         }
@@ -90,7 +92,7 @@ impl Selection {
         }
         if matcher.targets().len() > 1 {
             // The index does not know which of several targets a value belongs to.
-            selection.check(Union::of(&rows, segment.many_targets()?)?);
+            selection.checks.add(segment.many_targets()?)?;
         }
         if !query.text.is_empty() {
             let words = segment.words()?;
@@ -107,18 +109,50 @@ impl Selection {
         if !is_negated {
             certain.add_all(&maybe)?;
         }
-        self.check(maybe);
+        self.checks.add_all(&maybe)?;
         // Nothing is in no set, so a negated condition without rows holds everywhere.
         if !(is_negated && certain.is_empty()) {
-            self.sets.push(Set { rows: certain.finish(), is_negated });
+            self.narrow(certain.finish(), is_negated);
         }
         Ok(())
     }
 
-    fn check(&mut self, maybe: Union) {
-        if !maybe.is_empty() {
-            self.checks.push(maybe.finish());
+    /// Adds a set. Bits are put together at once, so that many conditions take no more memory than one.
+    fn narrow(&mut self, rows: Rows, is_negated: bool) {
+        if let Rows::Bits(more) = &rows {
+            for set in self.sets.iter_mut().filter(|set| set.is_negated == is_negated) {
+                if let Rows::Bits(bits) = &mut set.rows {
+                    let bits = Rc::make_mut(bits);
+                    if is_negated {
+                        bits.or(more)
+                    } else {
+                        bits.and(more)
+                    }
+                    return;
+                }
+            }
         }
+        self.sets.push(Set { rows, is_negated });
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_bits(rows: Range<u32>) -> Self {
+        let set = Set { rows: Rows::Bits(Rc::new(Bits::new(rows.clone()))), is_negated: false };
+        Self { checks: Union::new(&rows), rows, sets: vec![set], matching: OnceCell::new() }
+    }
+
+    /// About what it takes in memory, when all rows that match are known too.
+    pub(super) fn size_bytes(&self) -> u64 {
+        /// A set that is listed keeps a page of its file at most.
+        const LISTED_BYTES: u64 = 16 * 1024;
+        let bits_bytes = u64::from(self.rows.end.saturating_sub(self.rows.start)) / 8;
+        let size = |rows: &Rows| match rows {
+            Rows::Bits(_) => bits_bytes,
+            Rows::Listed(rows) => LISTED_BYTES.min(u64::from(rows.len()) * 4),
+        };
+        let sets: u64 = self.sets.iter().map(|set| size(&set.rows)).sum();
+        let is_all = self.sets.is_empty() && self.checks.is_empty();
+        size_of::<Self>() as u64 + sets + size(self.checks.rows()) + if is_all { 0 } else { bits_bytes }
     }
 
     /// Keeps rows whose value in a column is within bounds.
@@ -144,7 +178,7 @@ impl Selection {
                 }
             }
         }
-        self.sets.push(Set { rows: Rows::Bits(bits), is_negated: false });
+        self.narrow(Rows::Bits(Rc::new(bits)), false);
         Ok(())
     }
 }

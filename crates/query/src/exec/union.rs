@@ -1,6 +1,7 @@
 //! Rows that have any of some values: the sets of the index are put together one after the other, none is kept.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use trailbook_store::segment::{Bits, RowSet};
 
@@ -20,13 +21,6 @@ impl Union {
     /// Of no sets.
     pub(super) fn new(range: &Range<u32>) -> Self {
         Self { range: range.clone(), rows: Rows::Listed(RowSet::empty()) }
-    }
-
-    /// Of one set.
-    pub(super) fn of(range: &Range<u32>, rows: RowSet) -> Result<Self, Error> {
-        let mut union = Self::new(range);
-        union.add(rows)?;
-        Ok(union)
     }
 
     /// Adds the rows of a set.
@@ -67,6 +61,10 @@ impl Union {
         }
     }
 
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
     pub(super) fn finish(self) -> Rows {
         self.rows
     }
@@ -75,10 +73,10 @@ impl Union {
         if let Rows::Listed(rows) = &self.rows {
             let mut bits = Bits::new(self.range.clone());
             rows.add_to(self.range.clone(), &mut bits)?;
-            self.rows = Rows::Bits(bits);
+            self.rows = Rows::Bits(Rc::new(bits));
         }
         match &mut self.rows {
-            Rows::Bits(bits) => Ok(bits),
+            Rows::Bits(bits) => Ok(Rc::make_mut(bits)),
             Rows::Listed(_) => Err(Error::Cancelled),
         }
     }

@@ -17,14 +17,17 @@ use crate::{Cursor, Error, Order};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At<'q> {
     /// In a frame.
-    Tail(Row<'q>),
+    Tail(&'q Row<'q>),
     /// In a segment: which place of the search, and which row.
     Segment { place: usize, row: u32 },
 }
 
+/// Events between two looks at whether anybody still waits.
+const STEPS_PER_CHECK: u32 = 4_096;
+
 /// The place of an event in the order: the least comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(i64, u64);
+pub(super) struct Rank(i64, u64);
 
 /// The complement of a number turns its order round, at the ends of its range too.
 fn rank(order: Order, occurred_ns: i64, sequence: u64) -> Rank {
@@ -42,6 +45,7 @@ pub(super) struct Walk<'s, 'q> {
     after: Option<&'s Cursor>,
     /// Places that were not looked into, the one with the best possible rank last.
     waiting: Vec<(Rank, usize)>,
+    steps: u32,
     sources: Vec<Source<'q>>,
     heap: BinaryHeap<Reverse<(Rank, usize)>>,
 }
@@ -53,7 +57,7 @@ struct Source<'q> {
 }
 
 enum Rest<'q> {
-    Tail(std::vec::IntoIter<Row<'q>>),
+    Tail(std::vec::IntoIter<&'q Row<'q>>),
     Place { number: usize, rows: Box<dyn Iterator<Item = Result<u32, Error>> + 'q>, times: Times<'q> },
 }
 
@@ -66,15 +70,14 @@ struct Times<'q> {
 impl<'s, 'q> Walk<'s, 'q> {
     /// From the event after a cursor on, or from the first.
     pub(super) fn new(search: &'s Search<'q>, order: Order, after: Option<&'s Cursor>) -> Result<Self, Error> {
-        let mut waiting: Vec<_> =
-            (0..).zip(search.places).map(|(number, place)| (best(order, place), number)).collect();
-        waiting.sort_unstable_by(|a, b| b.cmp(a));
-        let mut walk = Self { search, order, after, waiting, sources: Vec::new(), heap: BinaryHeap::new() };
+        let best = search.places.iter().enumerate().map(|(number, place)| (best(order, place), number));
+        let waiting = best.rev().collect();
+        let mut walk = Self { search, order, after, waiting, steps: 0, sources: Vec::new(), heap: BinaryHeap::new() };
         let first = after.map(|cursor| rank(order, cursor.occurred_ns, cursor.sequence));
         let rank_of = |row: &Row<'_>| rank(order, row.occurred_ns, row.sequence);
         let is_after = |row: &&Row<'q>| first.is_none_or(|first| rank_of(row) > first);
-        let mut tail: Vec<Row<'q>> = search.tail.rows().iter().filter(is_after).copied().collect();
-        tail.sort_unstable_by_key(rank_of);
+        let mut tail: Vec<&'q Row<'q>> = search.tail.rows().iter().filter(is_after).collect();
+        tail.sort_unstable_by_key(|row| rank_of(row));
         walk.add(Rest::Tail(tail.into_iter()))?;
         Ok(walk)
     }
@@ -95,13 +98,13 @@ impl<'s, 'q> Walk<'s, 'q> {
                 return Ok(());
             }
             self.waiting.pop();
-            let Some(place) = self.search.places.get(number) else { continue };
-            let matching = self.search.matching(place)?;
+            let Some(matching) = self.search.matching(number)? else { continue };
+            let place = matching.place;
             let range = self.range(place, matching.selection.rows.clone())?;
             if range.is_empty() {
                 continue;
             }
-            let rows = rows(&matching, self.order, range)?;
+            let rows = rows(matching, self.order, range)?;
             let segment = place.segment()?;
             let times = Times {
                 occurred: ColumnReader::new(segment.occurred()),
@@ -134,6 +137,10 @@ impl<'s, 'q> Walk<'s, 'q> {
     }
 
     fn step(&mut self) -> Result<Option<At<'q>>, Error> {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(STEPS_PER_CHECK) {
+            self.search.cancel.check()?;
+        }
         self.open()?;
         let Some(mut first) = self.heap.peek_mut() else { return Ok(None) };
         let Reverse((rank, number)) = &mut *first;
@@ -144,33 +151,34 @@ impl<'s, 'q> Walk<'s, 'q> {
                 source.head = head;
                 *rank = next;
             }
-            None => drop(std::collections::binary_heap::PeekMut::pop(first)),
+            None => {
+                // What it has in memory goes with it.
+                source.rest = Rest::Tail(Vec::new().into_iter());
+                std::collections::binary_heap::PeekMut::pop(first);
+            }
         }
         Ok(Some(at))
     }
 }
 
 /// The rank that no event of a place is before.
-fn best(order: Order, place: &Place) -> Rank {
+pub(super) fn best(order: Order, place: &Place) -> Rank {
     let part = place.part();
     match order {
         Order::Newest => rank(order, part.occurred_ns.1, part.sequences.1),
-        _ => rank(order, part.occurred_ns.0, part.sequences.0),
+        Order::Oldest | Order::Sequence => rank(order, part.occurred_ns.0, part.sequences.0),
     }
 }
 
 /// The matching rows of a range, in the order that is asked for.
 fn rows<'q>(
-    matching: &matching::Matching<'q>,
+    matching: matching::Matching<'q>,
     order: Order,
     range: Range<u32>,
 ) -> Result<Box<dyn Iterator<Item = Result<u32, Error>> + 'q>, Error> {
     Ok(match (order, matching.is_all()) {
         (Order::Oldest, true) => Box::new(range.rev().map(Ok)),
-        (Order::Oldest, false) => {
-            let is_in = move |row: &u32| range.contains(row);
-            Box::new(matching.bits()?.iter_descending().filter(is_in).map(Ok))
-        }
+        (Order::Oldest, false) => Box::new(matching.descending(range)),
         (_, true) => Box::new(range.map(Ok)),
         (_, false) => Box::new(matching.ascending(range)?),
     })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trailbook_event::Field;
-use trailbook_query::{Cancel, Condition, Error, Found, Order, Query, Term, TermKind, run, scan};
+use trailbook_query::{Cancel, Condition, Error, Found, Order, Page, Query, Start, Term, TermKind, run, scan};
 
 use crate::events::{Kind, event, numbered};
 use crate::oracle;
@@ -147,6 +147,27 @@ fn a_missing_file_is_named() {
         assert!(error.to_string().contains(file.file_name().unwrap().to_str().unwrap()), "{error:?}");
         let apart = queries().pop().unwrap();
         assert_eq!(all(&state, &apart).unwrap().len(), oracle::matching(&state.logs[0].known, &apart).len());
+        state.store.close().await;
+    });
+}
+
+#[test]
+fn a_page_leaves_older_segments_alone() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut state = filled().await;
+        let file = files(state.dir.path())[0].clone();
+        state.reopen(|_| std::fs::remove_file(&file).unwrap()).await;
+        let page = |limit: u64, wants_total: bool| {
+            let conditions = vec![Condition::is_not(Field::Action, "nothing")];
+            let page = Page { limit, start: Start::Offset(0) };
+            run(&state.snapshot(0), &Query { conditions, page, wants_total, ..Query::default() }, &Cancel::default())
+        };
+        assert_eq!(page(100, false).unwrap().events.len(), 100);
+        // There are 350 newer ones.
+        assert_eq!(page(349, false).unwrap().events.len(), 349);
+        assert!(page(350, false).is_err());
+        assert!(page(100, true).is_err());
         state.store.close().await;
     });
 }

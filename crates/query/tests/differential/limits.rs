@@ -1,8 +1,8 @@
 //! Queries that are too large, and queries that nobody waits for.
 
 use trailbook_event::Field;
-use trailbook_event::limits::{FACET_VALUES_MAX, GROUPS_MAX, HISTOGRAM_STEPS_MAX};
-use trailbook_query::{Cancel, Error, FieldRef, Order, Query, Steps, facet, histogram, run, scan};
+use trailbook_event::limits::{FACET_VALUES_MAX, GROUPS_MAX, HISTOGRAM_STEPS_MAX, ORDERED_EVENTS_MAX};
+use trailbook_query::{Cancel, Error, FieldRef, Order, Page, Query, Start, Steps, facet, histogram, run, scan};
 use trailbook_store::Snapshot;
 
 use crate::events::{Kind, event, numbered, of_groups};
@@ -69,6 +69,58 @@ fn a_scan_is_cancelled_in_its_middle() {
         });
         assert_eq!(result, Err(Error::Cancelled), "after {found} events");
         assert!(found < 101, "{found}");
+        state.store.close().await;
+    });
+}
+
+#[test]
+fn a_scan_is_cancelled_in_the_middle_of_a_segment() {
+    run_async(async || {
+        let mut state = State::new(1, 1_000_000).await;
+        state.append(0, numbered(0..10_000, "2026-01-15T12:00:00Z")).await;
+        state.store.flush().await.unwrap();
+        for order in [Order::Newest, Order::Oldest] {
+            let cancel = Cancel::default();
+            let mut found = 0;
+            let result = scan(&state.snapshot(0), &Query { order, ..Query::default() }, &cancel, |_| {
+                found += 1;
+                cancel.cancel();
+                true
+            });
+            assert_eq!(result, Err(Error::Cancelled), "after {found} events");
+            assert!(found < 5_000, "{found}");
+        }
+        state.store.close().await;
+    });
+}
+
+#[test]
+fn a_page_has_a_limit() {
+    run_async(async || {
+        let max = ORDERED_EVENTS_MAX as u64;
+        let mut state = State::new(1, 1_000_000).await;
+        for first in [0, max / 2] {
+            state.append(0, numbered(first..first + max / 2, "2026-01-15T12:00:00Z")).await;
+        }
+        state.append(0, numbered(max..max + 2, "2026-01-15T12:00:01Z")).await;
+        state.store.flush().await.unwrap();
+        for order in [Order::Newest, Order::Oldest, Order::Sequence] {
+            let page = |limit: u64, offset: u64| {
+                let page = Page { limit, start: Start::Offset(offset) };
+                let query = Query { order, page, ..Query::default() };
+                let answer = run(&state.snapshot(0), &query, &Cancel::default()).unwrap();
+                (answer.events.len() as u64, answer.next.is_some())
+            };
+            assert_eq!(page(max, 0), (max, true), "{order:?}");
+            // Another event is on the next page.
+            assert_eq!(page(max + 1, 0), (max, true), "{order:?}");
+            assert_eq!(page(max + 1, 1), (max, true), "{order:?}");
+            assert_eq!(page(max + 1, 2), (max, false), "{order:?}");
+            // Beyond what a query orders at once, beyond the last, and beyond all numbers.
+            assert_eq!(page(10, max), (2, false), "{order:?}");
+            assert_eq!(page(10, max + 2), (0, false), "{order:?}");
+            assert_eq!(page(u64::MAX, u64::MAX), (0, false), "{order:?}");
+        }
         state.store.close().await;
     });
 }
