@@ -90,6 +90,12 @@ impl<'s> RowReader<'s> {
         Self { is_scan: true, ..Self::new(segment) }
     }
 
+    /// What the dictionaries that it loaded for itself take in memory, in bytes.
+    pub fn own_bytes(&self) -> u64 {
+        let bytes = |loaded: &Loaded| loaded.text.capacity() + loaded.ends.capacity() * size_of::<u32>();
+        self.own.iter().flatten().map(|loaded| bytes(loaded) as u64).sum()
+    }
+
     /// One event, and its salt.
     pub fn row(&mut self, row: u32) -> Result<(Row<'_>, &[u8; SALT_BYTES]), Error> {
         let key = self.keys.key(row)?;
