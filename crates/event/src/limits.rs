@@ -57,6 +57,10 @@ pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
 pub const ORDERED_EVENTS_MAX: usize = 16_384;
 /// Memory of one query for sets of rows of segments that it may come back to, in bytes.
 pub const SELECTIONS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Segments of which one query keeps rows at once that it reads.
+pub const SEGMENTS_READ_MAX: usize = 64;
+/// Memory of one scan for dictionaries, in bytes, from which on those of no further segment are loaded.
+pub const SCAN_DICTIONARIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Distinct values that one facet counts.
 pub const FACET_VALUES_MAX: usize = 100_000;

@@ -15,6 +15,7 @@ mod kept;
 mod matcher;
 mod matching;
 mod place;
+mod reader;
 mod select;
 mod tail;
 mod terms;
@@ -22,13 +23,11 @@ mod union;
 mod walk;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{ORDERED_EVENTS_MAX, SELECTIONS_BYTES_MAX};
-use trailbook_store::segment::RowReader;
 use trailbook_store::{Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
@@ -36,6 +35,7 @@ use kept::Kept;
 use matcher::Matcher;
 use matching::Matching;
 use place::Place;
+use reader::Reader;
 use select::Selection;
 use tail::Tail;
 use walk::{At, Walk};
@@ -121,7 +121,7 @@ pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer
 }
 
 /// Gives every event that matches, in the query's order and without its page, until `each` says no. Memory does not
-/// grow with what is found.
+/// grow with what is found, nor with how many segments there are.
 pub fn scan(
     snapshot: &Snapshot,
     query: &Query,
@@ -133,6 +133,9 @@ pub fn scan(
         order => search.give_all(Walk::new(search, order, None)?, &mut each),
     })
 }
+
+/// Events that a scan reads at once.
+const READ_EVENTS: usize = 2_048;
 
 impl<'q> Search<'q> {
     /// What is asked of a place of this number.
@@ -167,13 +170,34 @@ impl<'q> Search<'q> {
         all: impl Iterator<Item = Result<At<'q>, Error>>,
         each: &mut impl FnMut(&Row<'_>) -> bool,
     ) -> Result<(), Error> {
-        let mut reader = Reader::new(self.places, true);
-        for at in all {
-            if !reader.read(&at?, each)? {
+        let mut reader = Reader::scan(self.places);
+        let (mut all, mut ats) = (all.fuse(), Vec::with_capacity(READ_EVENTS));
+        // The first ones are given soon.
+        let mut most = 1;
+        loop {
+            ats.clear();
+            let mut failed = None;
+            for at in all.by_ref().take(most) {
+                match at {
+                    Ok(at) => ats.push(at),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            // What comes before a failure is given.
+            let is_end = ats.is_empty();
+            if !reader.read_all(&ats, each)? {
                 return Ok(());
             }
+            match failed {
+                Some(error) => return Err(error),
+                None if is_end => return Ok(()),
+                None => {}
+            }
+            most = (most * 2).min(READ_EVENTS);
         }
-        Ok(())
     }
 
     /// Where the events of the page are, and one more if there is one. Of all, there are so many, if that is known.
@@ -206,7 +230,7 @@ impl<'q> Search<'q> {
         let mut ats = self.page_places(limit, total)?;
         let has_more = ats.len() > limit;
         ats.truncate(limit);
-        let mut reader = Reader::new(self.places, false);
+        let mut reader = Reader::new(self.places);
         let mut events = Vec::with_capacity(ats.len());
         let mut last = None;
         for at in &ats {
@@ -214,42 +238,10 @@ impl<'q> Search<'q> {
             reader.read(at, &mut |row| {
                 last = Some((row.occurred_ns, row.sequence));
                 events.push(Found::of(row));
-                true
             })?;
         }
         let order = self.query.order;
         let next = last.filter(|_| has_more);
         Ok((events, next.map(|(occurred_ns, sequence)| Cursor { order, occurred_ns, sequence })))
-    }
-}
-
-/// Reads rows wherever they are.
-struct Reader<'q> {
-    places: &'q [Place],
-    readers: HashMap<usize, RowReader<'q>>,
-    is_scan: bool,
-}
-
-impl<'q> Reader<'q> {
-    fn new(places: &'q [Place], is_scan: bool) -> Self {
-        Self { places, readers: HashMap::new(), is_scan }
-    }
-
-    /// Gives one row to `each`.
-    fn read(&mut self, at: &At<'q>, each: &mut impl FnMut(&Row<'_>) -> bool) -> Result<bool, Error> {
-        match at {
-            At::Tail(row) => Ok(each(row)),
-            At::Segment { place, row } => {
-                let reader = match self.readers.entry(*place) {
-                    std::collections::hash_map::Entry::Occupied(reader) => reader.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(empty) => {
-                        let Some(place) = self.places.get(*place) else { return Ok(true) };
-                        let segment = place.segment()?;
-                        empty.insert(if self.is_scan { RowReader::scan(segment) } else { RowReader::new(segment) })
-                    }
-                };
-                Ok(each(&reader.row(*row)?.0))
-            }
-        }
     }
 }

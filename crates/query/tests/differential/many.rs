@@ -1,9 +1,11 @@
 //! Many events in few segments: there rows come in groups, sets become bitmaps, and a scan goes in rounds.
 
+use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENTS_READ_MAX};
 use trailbook_query::{Cancel, Order, Query, scan};
 
 use crate::check::check;
 use crate::events::{Kind, event, numbered};
+use crate::oracle;
 use crate::random::Random;
 use crate::state::State;
 
@@ -46,6 +48,39 @@ async fn run(seed: u64, events: usize) {
     while state.store.compact().await.unwrap() {}
     ask(&state, &mut random);
     state.store.close().await;
+}
+
+#[test]
+fn a_scan_goes_back_and_forth_between_many_segments() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut state = State::new(1, 1_000_000).await;
+        let mut next = 0;
+        while state.store.segments_size().0 <= SEGMENTS_READ_MAX as u64 {
+            // One after the other of days that get a segment each.
+            for _ in 0..4 {
+                let days = (0..FLUSH_WINDOWS_MAX as u64).map(|day| format!("2026-01-{:02}T12:00:00Z", day + 1));
+                let event = |(number, time): (u64, String)| numbered(number..number + 1, &time);
+                let items: Vec<_> = (next..).zip(days).flat_map(event).collect();
+                next += items.len() as u64;
+                state.append(0, items).await;
+            }
+            state.store.flush().await.unwrap();
+        }
+        for order in [Order::Sequence, Order::Newest, Order::Oldest] {
+            let query = Query { order, ..Query::default() };
+            let wanted = oracle::matching(&state.logs[0].known, &query);
+            let mut found = Vec::new();
+            scan(&state.snapshot(0), &query, &Cancel::default(), |row| {
+                found.push((row.sequence, row.canonical.to_vec()));
+                true
+            })
+            .unwrap();
+            assert!(found.iter().map(|row| row.0).eq(wanted.iter().map(|known| known.sequence)), "{order:?}");
+            assert!(found.iter().map(|row| &row.1).eq(wanted.iter().map(|known| &known.canonical)), "{order:?}");
+        }
+        state.store.close().await;
+    });
 }
 
 #[test]
