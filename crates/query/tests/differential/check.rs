@@ -24,6 +24,7 @@ pub(crate) fn check(snapshot: &Snapshot, known: &[Known], seed: u64) {
     HITS.fetch_add(u64::from(!want.is_empty()), Ordering::Relaxed);
     check_page(snapshot, &query, &want, &mut random);
     check_walk(snapshot, &query, &want, &mut random);
+    check_other_cursor(snapshot, (&query, known), &want, &mut random);
     check_scan(snapshot, &query, &want, &mut random);
     let wanted = random.pick_any(known);
     let field = queries::field(&mut random, wanted);
@@ -121,6 +122,29 @@ fn check_histogram(snapshot: &Snapshot, query: &Query, want: &[&Known], steps: S
     }
 }
 
+fn place(order: Order, known: &Known) -> (i64, u64) {
+    match order {
+        Order::Newest => (!known.occurred_ns, !known.sequence),
+        Order::Oldest => (known.occurred_ns, known.sequence),
+        Order::Sequence => (0, known.sequence),
+    }
+}
+
+/// A page after any event, which need not match.
+fn check_other_cursor(snapshot: &Snapshot, (query, known): (&Query, &[Known]), want: &[&Known], random: &mut Random) {
+    let all = Query { order: query.order, wants_total: false, ..Query::default() };
+    let offset = random.below(known.len() + 1);
+    let page = Page { limit: 1, start: Start::Offset(offset as u64) };
+    let Some(next) = answer(snapshot, &Query { page, ..all.clone() }).next else { return };
+    let after = place(query.order, oracle::matching(known, &all)[offset]);
+    let rest: Vec<&Known> = want.iter().copied().filter(|known| place(query.order, known) > after).collect();
+    let query = Query { page: Page { limit: 20, start: Start::After(next) }, ..query.clone() };
+    let answer = answer(snapshot, &query);
+    assert_events(&answer, &rest[..rest.len().min(20)], &query);
+    assert_eq!(answer.next.is_some(), rest.len() > 20, "{query:?}");
+    assert_eq!(answer.total, query.wants_total.then_some(want.len() as u64), "{query:?}");
+}
+
 /// Where a walk goes on over a newer snapshot: after the same event, with what has come since.
 pub(crate) fn check_cursor(older: (&Snapshot, &[Known]), newer: (&Snapshot, &[Known]), seed: u64) {
     let mut random = Random::new(seed);
@@ -133,11 +157,7 @@ pub(crate) fn check_cursor(older: (&Snapshot, &[Known]), newer: (&Snapshot, &[Kn
     let first = Query { page: Page { limit: limit as u64, start: Start::Offset(0) }, ..query.clone() };
     let next = answer(older.0, &first).next.unwrap_or_else(|| panic!("there is no next page: {first:?}"));
     let last = want[limit - 1];
-    let place = |known: &Known| match query.order {
-        Order::Newest => (!known.occurred_ns, !known.sequence),
-        Order::Oldest => (known.occurred_ns, known.sequence),
-        Order::Sequence => (0, known.sequence),
-    };
+    let place = |known: &Known| place(query.order, known);
     let rest: Vec<&Known> =
         oracle::matching(newer.1, &query).into_iter().filter(|known| place(known) > place(last)).collect();
     let second = Query { page: Page { limit: 10, start: Start::After(next) }, ..query };

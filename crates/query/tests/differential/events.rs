@@ -38,6 +38,8 @@ pub(crate) struct Kind {
     has_unique_urls: bool,
     has_unique_targets: bool,
     has_unique_meta: bool,
+    /// Whether `meta` has a long text, another one in each.
+    has_long_meta: bool,
     /// Over how many days before the first they are spread.
     days: usize,
     /// Over how many seconds of a day.
@@ -63,6 +65,7 @@ impl Kind {
             has_unique_urls: random.one_in(4),
             has_unique_targets: random.one_in(4),
             has_unique_meta: random.one_in(4),
+            has_long_meta: random.one_in(4),
             days: *random.pick(&[1, 1, 3, 20, 60]),
             seconds: *random.pick(&[2, 100, 86_400]),
             edge: rarely(&mut random, 4),
@@ -305,6 +308,11 @@ fn meta(random: &mut Random, kind: &Kind) -> Value {
     let mut meta = members(random, 1);
     if kind.has_unique_meta && !random.one_in(10) {
         meta.insert("n".to_owned(), text(random, true));
+    }
+    if kind.has_long_meta && !random.one_in(10) {
+        // Too long to be listed or located: it is found by its words.
+        let text = format!("{} {:x} {}", sentence(random), random.next(), "and so on, ".repeat(random.below(12)));
+        meta.insert("long".to_owned(), text.into());
     }
     if random.one_in(kind.wide) {
         // More columns than a segment has room for.

@@ -21,7 +21,9 @@ pub(crate) fn query(random: &mut Random, known: &[Known]) -> Query {
         sequence: sequences(random, wanted),
         ..Query::default()
     };
-    for _ in 0..*random.pick(&[0, 0, 1, 1, 1, 2, 3]) {
+    // Sometimes so many that their sets are joined.
+    let many = if random.one_in(20) { 10 } else { 0 };
+    for _ in 0..many + *random.pick(&[0, 0, 1, 1, 1, 2, 3]) {
         let field = field(random, wanted);
         query.conditions.push(condition(random, wanted, field));
     }
@@ -99,7 +101,8 @@ fn path(random: &mut Random, meta: Option<&Value>) -> Vec<String> {
 /// A condition that the event meets, if luck does not want another.
 fn condition(random: &mut Random, wanted: Option<&Known>, field: FieldRef) -> Condition {
     let values = wanted.map(|known| known.values(&field)).unwrap_or_default();
-    let any_of = (0..*random.pick(&[1, 1, 1, 1, 2, 3, 0])).map(|_| one_match(random, &values)).collect();
+    // Of many some say the same, or begin as others do.
+    let any_of = (0..*random.pick(&[1, 1, 1, 1, 2, 3, 20, 0])).map(|_| one_match(random, &values)).collect();
     let mut condition = Condition { field, is_negated: random.one_in(3), any_of };
     let is_met = values.iter().any(|value| oracle::accepts(&condition, value)) != condition.is_negated;
     if !is_met && !random.one_in(8) {
