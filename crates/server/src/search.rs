@@ -69,7 +69,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_nobody_waits_for_takes_its_room_until_it_ends() {
         let room = Arc::new(Semaphore::new(1));
-        let (end, ended) = mpsc::channel();
+        let (end, ended) = mpsc::sync_channel(1);
         let slow = move |cancel: &Cancel| {
             let _ = ended.recv();
             Ok(cancel.clone())

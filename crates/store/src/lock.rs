@@ -75,8 +75,9 @@ impl DataLock {
     }
 }
 
-/// Returns when no transaction of an earlier server is in work. Its idle session, and so its lock, ends with it at once,
-/// but a COMMIT that it sent may still come to its end: it then changes what the heads of logs and the manifest say.
+/// Returns when no transaction of an earlier server is in work. Its idle session, and so its lock, ends with it at
+/// once, but a COMMIT that it sent may still come to its end: it then changes what the heads of logs and the manifest
+/// say.
 async fn wait_for_writers(catalog: &Catalog) -> Result<(), Error> {
     let doing = Error::catalog("waiting for transactions of an earlier server");
     let mut tx = catalog.begin().await?;

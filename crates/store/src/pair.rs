@@ -1,8 +1,8 @@
 //! A folder of segments belongs to one catalog: each names the other.
 //!
-//! The catalog has a random name, made with it, and the file `catalog` of the folder holds the same. So a server that is
-//! started with another catalog, or with a new and empty one because a setting was lost, is refused before it takes the
-//! files for ones that nobody needs.
+//! The catalog has a random name, made with it, and the file `catalog` of the folder holds the same. So a server that
+//! is started with another catalog, or with a new and empty one because a setting was lost, is refused before it takes
+//! the files for ones that nobody needs.
 //!
 //! On a crash: the file is there before the first segment is, whole or not at all.
 

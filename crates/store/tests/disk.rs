@@ -96,8 +96,8 @@ async fn everything_acknowledged_is_there(database: &Database, sender: Sender, r
 
 #[test]
 fn a_disk_that_is_full_during_a_flush_keeps_events_where_they_are() {
-    // SQLite syncs by `fsync`, so only segment files are meant; of each thread five times after the first, which is that
-    // of the file that names the catalog.
+    // SQLite syncs by `fsync`, so only segment files are meant; of each thread five times after the first, which is
+    // that of the file that names the catalog.
     let inject = "fdatasync:error=ENOSPC:when=2..6";
     with_fault("disk::a_disk_that_is_full_during_a_flush_keeps_events_where_they_are", inject, async |database| {
         let sender = Sender::new(database.open().await).await;

@@ -94,8 +94,11 @@ pub(crate) async fn open(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize
         flush_events: u64::MAX,
         flush_bytes: u64::MAX,
         flush_age_ms: 1 << 60,
+        // Segments are closed and opened again all the time.
+        segments_open: 2,
         cache_bytes: 1 << 20,
         disk: Disk::from_fn(|_| Ok((1 << 40, 1 << 41))),
+        ..Tuning::default()
     };
     let options = Options {
         data_dir: dir.to_owned(),
