@@ -116,6 +116,7 @@ async fn assert_whole(database: &Database, sender: &Sender, all: &[Found]) {
     sender.close().await;
 }
 
+#[expect(clippy::disallowed_methods, reason = "nothing here needs to outlast a crash")]
 async fn a_folder_of_another_catalog_is_refused_and_left_alone(database: &Database) {
     let (sender, all) = flushed(database).await;
     let files = segment_files(database);
