@@ -112,7 +112,6 @@ pub(crate) async fn ingest(folder: &Path, parameters: &mut Parameters) -> Result
     fact("cpu_us", cpu_us / events);
     fact("making_cpu_us", taken.making_cpu_us / events);
     fact("memory_peak_ingest", process::memory_bytes("VmHWM").map_err(|e| e.to_string())? as f64);
-    results::files(folder)?;
     let ids = shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
     parameters.learn(&ids);
     Ok(())

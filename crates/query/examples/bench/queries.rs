@@ -33,6 +33,7 @@ pub(crate) async fn queries(folder: &Path, parameters: &Parameters) -> Result<()
     let store = Store::open(ingest::options(folder)).await.map_err(|e| e.to_string())?;
     results::fact("ours", "open_seconds", start.elapsed().as_secs_f64());
     results::fact("ours", "memory_idle", process::memory_bytes("VmRSS").map_err(failed)? as f64);
+    results::files(folder, &store)?;
     let all = store.catalog().organizations().await.map_err(|e| e.to_string())?;
     let organizations = all.into_iter().map(|organization| (organization.name().to_owned(), organization)).collect();
     for row in Row::ALL {

@@ -44,7 +44,7 @@ const ROWS: [(&str, &str); 10] = [
 const PEERS: [(&str, &str); 2] = [("postgres", "PostgreSQL"), ("clickhouse", "ClickHouse")];
 
 /// Facts of Trailbook, with how they are shown: a factor and a number of decimals.
-const OWN_FACTS: [(&str, &str, f64, usize); 19] = [
+const OWN_FACTS: [(&str, &str, f64, usize); 20] = [
     ("event_bytes", "bytes an event, as sent", 1.0, 0),
     ("events_per_second", "events/s", 1.0, 0),
     ("events_per_second_with_pauses", "events/s, with the pauses", 1.0, 0),
@@ -59,6 +59,7 @@ const OWN_FACTS: [(&str, &str, f64, usize); 19] = [
     ("cpu_rest_us", "of it the rest: journal, catalog, runtime", 1.0, 1),
     ("making_cpu_us", "beside it making events", 1.0, 1),
     ("settle_seconds", "seconds until settled", 1.0, 1),
+    ("segments", "segments, settled", 1.0, 0),
     ("open_seconds", "seconds to open", 1.0, 2),
     ("memory_idle", "memory after opening, MiB", 1.0 / 1_048_576.0, 0),
     ("memory_peak_ingest", "most memory while filled, MiB", 1.0 / 1_048_576.0, 0),
