@@ -21,7 +21,7 @@ use parameters::Parameters;
 
 const HELP: &str = "\
 usage: bench ingest DIR EVENTS END_MS SEED STEP QUERIES   fills DIR/data, writes DIR/parameters.json
-       bench queries DIR                                  asks what is there
+       bench queries DIR [ROW]                            asks what is there, everything or one kind of query
        bench emit DIR all|part sql|tabs                   writes all events, or one in STEP, to standard output";
 
 #[tokio::main]
@@ -47,9 +47,9 @@ async fn dispatch(words: &[&str]) -> Result<(), String> {
             ingest::ingest(&folder.join("data"), &mut parameters).await?;
             parameters.save(&file(folder))
         }
-        ["queries", folder] => {
+        ["queries", folder, only @ ..] => {
             let folder = Path::new(folder);
-            queries::queries(&folder.join("data"), &Parameters::load(&file(folder))?).await
+            queries::queries(&folder.join("data"), &Parameters::load(&file(folder))?, only).await
         }
         ["emit", folder, which, form] => {
             let form = match *form {

@@ -27,7 +27,7 @@ struct Pass {
 }
 
 /// Opens the store, asks every row, and prints what was measured.
-pub(crate) async fn queries(folder: &Path, parameters: &Parameters) -> Result<(), String> {
+pub(crate) async fn queries(folder: &Path, parameters: &Parameters, only: &[&str]) -> Result<(), String> {
     let failed = |e: std::io::Error| e.to_string();
     let start = Instant::now();
     let store = Store::open(ingest::options(folder)).await.map_err(|e| e.to_string())?;
@@ -36,11 +36,13 @@ pub(crate) async fn queries(folder: &Path, parameters: &Parameters) -> Result<()
     results::files(folder, &store)?;
     let all = store.catalog().organizations().await.map_err(|e| e.to_string())?;
     let organizations = all.into_iter().map(|organization| (organization.name().to_owned(), organization)).collect();
-    for row in Row::ALL {
+    for row in Row::ALL.into_iter().filter(|row| only.is_empty() || only.contains(&row.name())) {
         eprintln!("query {} …", row.name());
         measure(&store, &organizations, row, parameters)?;
     }
-    measure_export(&store, &organizations)?;
+    if only.is_empty() || only.contains(&"export") {
+        measure_export(&store, &organizations)?;
+    }
     results::fact("ours", "memory_peak_queries", process::memory_bytes("VmHWM").map_err(failed)? as f64);
     store.close().await;
     Ok(())

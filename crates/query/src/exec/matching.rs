@@ -72,7 +72,7 @@ impl<'q> Matching<'q> {
 
     /// How many rows match.
     pub(super) fn count(&self) -> Result<u64, Error> {
-        let Selection { rows, sets, checks, matching } = &*self.selection;
+        let Selection { rows, sets, checks, matching, .. } = &*self.selection;
         if self.is_all() {
             return Ok(u64::from(rows.end - rows.start));
         }
@@ -136,6 +136,9 @@ impl<'q> Matching<'q> {
 
     /// The smallest of the sets that a row must be in, with its rows within the bounds.
     fn least(&self) -> Result<Option<(usize, u32)>, Error> {
+        if let Some(known) = self.selection.least.get() {
+            return Ok(*known);
+        }
         let mut least: Option<(usize, u32)> = None;
         for (at, set) in self.selection.sets.iter().enumerate().filter(|(_, set)| !set.is_negated) {
             let count = set.rows.count_in(self.selection.rows.clone())?;
@@ -143,12 +146,12 @@ impl<'q> Matching<'q> {
                 least = Some((at, count));
             }
         }
-        Ok(least)
+        Ok(*self.selection.least.get_or_init(|| least))
     }
 
     /// All rows that match.
     pub(super) fn bits(&self) -> Result<Rc<Bits>, Error> {
-        let Selection { rows, sets, checks, matching } = &*self.selection;
+        let Selection { rows, sets, checks, matching, .. } = &*self.selection;
         if let Some(bits) = matching.get() {
             return Ok(Rc::clone(bits));
         }

@@ -28,6 +28,8 @@ pub(super) struct Selection {
     pub(super) checks: Union,
     /// The rows that match, once they were needed all.
     pub(super) matching: OnceCell<Rc<Bits>>,
+    /// The smallest of the sets that a row must be in, with its rows within the bounds, once that was asked.
+    pub(super) least: OnceCell<Option<(usize, u32)>>,
 }
 
 /// A set that a row must be in, or must not.
@@ -69,7 +71,7 @@ impl Selection {
         let query = matcher.query();
         let rows = place.rows_within(query.occurred)?;
         let checks = Union::new(&rows);
-        let mut selection = Self { rows, sets: Vec::new(), checks, matching: OnceCell::new() };
+        let mut selection = Self { rows, sets: Vec::new(), checks, matching: OnceCell::new(), least: OnceCell::new() };
         if matcher.is_empty() && place.is_within(query) {
             return Ok(selection);
         }
@@ -138,7 +140,7 @@ impl Selection {
     #[cfg(test)]
     pub(super) fn of_bits(rows: Range<u32>) -> Self {
         let set = Set { rows: Rows::Bits(Rc::new(Bits::new(rows.clone()))), is_negated: false };
-        Self { checks: Union::new(&rows), rows, sets: vec![set], matching: OnceCell::new() }
+        Self { checks: Union::new(&rows), rows, sets: vec![set], matching: OnceCell::new(), least: OnceCell::new() }
     }
 
     /// About what it takes in memory, when all rows that match are known too.

@@ -19,10 +19,12 @@
 //! How many values a column has follows from the shapes. RAW holds what does not compress. A block is read as a whole:
 //! what it costs to read 64 rows is what it costs to read one.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use trailbook_event::Uuid;
 use trailbook_event::seal::SALT_BYTES;
+use zstd::zstd_safe::{self, DCtx};
 
 use super::pack::{self, Reader, put_varint};
 use super::read::Loaded;
@@ -234,6 +236,18 @@ impl BlockWriter {
     }
 }
 
+/// Decompresses into the room that `text` has. What zstd needs for that is kept for each thread: to make it takes as
+/// long as some blocks do.
+fn decompress(stored: &[u8], text: &mut Vec<u8>, trained: Option<&Trained>) -> zstd_safe::SafeResult {
+    thread_local! {
+        static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+    }
+    CONTEXT.with_borrow_mut(|context| match trained {
+        Some(trained) => context.decompress_using_ddict(text, stored, trained.0.as_ddict()),
+        None => context.decompress(text, stored),
+    })
+}
+
 fn put_inline(stream: &Stream, text: &mut Vec<u8>, raw: &mut Vec<u8>) {
     let values = (0..stream.ends.len() as u32).filter_map(|i| stream.value(i));
     let mut plain = Vec::new();
@@ -293,7 +307,6 @@ pub(crate) struct Block<'d> {
     numbers: Vec<u64>,
     places: Vec<Range<usize>>,
     trained: Option<&'d Trained>,
-    decompressor: Option<zstd::bulk::Decompressor<'d>>,
     /// The next value of each column, for the row that is next.
     cursors: Vec<u32>,
     next_row: usize,
@@ -328,17 +341,7 @@ impl<'d> Block<'d> {
             text.extend_from_slice(stored);
         } else {
             text.reserve(bytes);
-            let decompressor = match &mut self.decompressor {
-                Some(decompressor) => decompressor,
-                empty => {
-                    let new = match self.trained {
-                        Some(trained) => zstd::bulk::Decompressor::with_prepared_dictionary(&trained.0),
-                        None => zstd::bulk::Decompressor::new(),
-                    };
-                    empty.insert(new.map_err(|e| format!("zstd: {e}"))?)
-                }
-            };
-            decompressor.decompress_to_buffer(stored, text).map_err(|e| format!("zstd: {e}"))?;
+            decompress(stored, text, self.trained).map_err(|e| format!("zstd: {}", zstd_safe::get_error_name(e)))?;
         }
         if text.len() == bytes { Ok(()) } else { Err("its text has another length than it says".to_owned()) }
     }
