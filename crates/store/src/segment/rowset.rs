@@ -173,14 +173,6 @@ impl RowSet {
         self.count == 0
     }
 
-    /// Its rows, where they are one run.
-    pub fn as_run(&self) -> Option<Range<u32>> {
-        match &self.form {
-            Form::Run(first) => Some(*first..first.saturating_add(self.count)),
-            _ => None,
-        }
-    }
-
     /// How many rows of a range it has. Reads two blocks at most.
     pub fn count_in(&self, range: Range<u32>) -> Result<u32, Error> {
         if range.is_empty() || self.count == 0 {

@@ -5,7 +5,7 @@ use super::super::build;
 use super::super::column_name::ColumnName;
 use super::super::dictionary::{Dictionary, DictionaryWriter};
 use super::super::postings::{Postings, PostingsWriter};
-use super::super::rowset::RowSet;
+use super::super::rowset::{Bits, RowSet};
 use super::super::{Segment, Values};
 use super::{ABSENT, Input};
 use crate::Error;
@@ -195,7 +195,7 @@ pub(super) fn merge_lists(
     }
     let mut sources: Vec<_> = opened.iter().map(|(lists, map, row_map)| (lists.lists(), *map, *row_map, 0)).collect();
     let mut writer = PostingsWriter::new(universe);
-    let (mut merged, mut bits) = (Vec::new(), Vec::new());
+    let mut merged = Vec::new();
     for ordinal in 0..union.length {
         merged.clear();
         let mut runs = 0;
@@ -213,35 +213,24 @@ pub(super) fn merge_lists(
             }
         }
         if runs > 1 {
-            sort(&mut merged, universe, &mut bits);
+            sort(&mut merged, universe);
         }
         writer.push(&merged);
     }
     Ok(writer.finish())
 }
 
-/// Sorts rows below `universe`, each of which is there once; many of them by marking bits.
-fn sort(rows: &mut Vec<u32>, universe: u32, bits: &mut Vec<u64>) {
+/// Sorts rows below `universe`, and leaves each there once; many of them by marking bits.
+fn sort(rows: &mut Vec<u32>, universe: u32) {
     const ROWS_A_WORD_MIN: usize = 2;
-    let words = universe.div_ceil(64) as usize;
-    if rows.len() < words * ROWS_A_WORD_MIN {
-        return rows.sort();
+    if rows.len() < universe.div_ceil(64) as usize * ROWS_A_WORD_MIN {
+        rows.sort();
+        rows.dedup();
+        return;
     }
-    bits.clear();
-    bits.resize(words, 0);
-    for row in rows.iter() {
-        if let Some(word) = bits.get_mut(*row as usize / 64) {
-            *word |= 1 << (row % 64);
-        }
-    }
-    rows.clear();
-    for (number, word) in (0u32..).zip(bits.iter()) {
-        let mut left = *word;
-        while left != 0 {
-            rows.push(number * 64 + left.trailing_zeros());
-            left &= left - 1;
-        }
-    }
+    let mut bits = Bits::new(0..universe);
+    rows.drain(..).for_each(|row| bits.insert(row));
+    rows.extend(bits.iter());
 }
 
 /// One row set of all inputs, ascending, with the rows that are known already.
@@ -257,8 +246,7 @@ pub(super) fn merge_sets(
             add_rows(&set, row_map, &mut merged)?;
         }
     }
-    sort(&mut merged, universe, &mut Vec::new());
-    merged.dedup();
+    sort(&mut merged, universe);
     Ok(merged)
 }
 

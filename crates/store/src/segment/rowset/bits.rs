@@ -46,27 +46,13 @@ impl Bits {
     /// Puts a run of rows in, as far as they are in the range.
     pub fn insert_run(&mut self, rows: Range<u32>) {
         let rows = rows.start.max(self.range.start)..rows.end.min(self.range.end);
-        self.change(&rows, |word, mask| word | mask);
-    }
-
-    /// Leaves only the rows of a run in.
-    pub fn keep_run(&mut self, rows: Range<u32>) {
-        let (before, after) = (self.range.start..rows.start, rows.end.max(rows.start)..self.range.end);
-        for out in [before, after] {
-            let out = out.start.max(self.range.start)..out.end.min(self.range.end);
-            self.change(&out, |word, mask| word & !mask);
-        }
-    }
-
-    /// Changes each word that has rows of a range, which lies in this one's: the mask has ones for those rows.
-    fn change(&mut self, rows: &Range<u32>, how: impl Fn(u64, u64) -> u64) {
         if rows.is_empty() {
             return;
         }
         let (first, last) = (rows.start / 64, (rows.end - 1) / 64);
         let skipped = (first - self.first_word()) as usize;
         for (number, word) in (first..=last).zip(self.words.iter_mut().skip(skipped)) {
-            *word = how(*word, word_mask(number, rows));
+            *word |= word_mask(number, &rows);
         }
     }
 
@@ -119,12 +105,6 @@ impl Bits {
         self.clear_edges();
     }
 
-    /// Takes out what is in, and puts in what is not.
-    pub fn complement(&mut self) {
-        self.words.iter_mut().for_each(|word| *word = !*word);
-        self.clear_edges();
-    }
-
     fn combine(&mut self, other: &Bits, how: impl Fn(u64, u64) -> u64) {
         // Words of the other set from this one's first on: a few zeros before, where the other begins later.
         let (first, other_first) = (self.first_word(), other.first_word());
@@ -173,18 +153,7 @@ impl Bits {
         })
     }
 
-    /// The rows that are in, descending.
-    pub fn iter_descending(&self) -> impl Iterator<Item = u32> {
-        self.numbered_words().rev().flat_map(|(number, mut left)| {
-            std::iter::from_fn(move || {
-                let bit = left.checked_ilog2()?;
-                left ^= 1 << bit;
-                Some(number * 64 + bit)
-            })
-        })
-    }
-
-    fn numbered_words(&self) -> impl DoubleEndedIterator<Item = (u32, u64)> {
+    fn numbered_words(&self) -> impl Iterator<Item = (u32, u64)> {
         let first = self.first_word();
         self.words.iter().enumerate().map(move |(i, &word)| (first + i as u32, word))
     }
