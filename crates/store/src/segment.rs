@@ -36,6 +36,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use trailbook_event::Field;
+use trailbook_event::limits::SEGMENT_ROWS_MAX;
 
 use crate::Error;
 use block::{Layout, Storage};
@@ -43,6 +44,7 @@ use pack::Reader;
 use page::{Section, Sections};
 use shape::Shape;
 
+pub use block::BLOCK_ROWS;
 pub use column::{Column, GROUP as COLUMN_GROUP};
 pub use column_name::ColumnName;
 pub use dictionary::Dictionary;
@@ -59,8 +61,6 @@ const ROWS_MAGIC: [u8; 8] = *b"tb-rows1";
 const INDEX_MAGIC: [u8; 8] = *b"tb-index";
 /// Stands for "no dictionary" where the bits of an ordinal would be.
 const INLINE: u8 = 255;
-/// Rows of one segment at most.
-pub(crate) const SEGMENT_ROWS_MAX: u32 = 1 << 20;
 
 /// The sections of a file of rows.
 pub(crate) mod rows_section {
@@ -201,7 +201,7 @@ impl Segment {
 
     fn check_head(&self) -> Result<(), Error> {
         let all_have = [&self.occurred, &self.sequence, &self.recorded].iter().all(|c| c.len() == u64::from(self.rows));
-        let blocks = u64::from(self.rows).div_ceil(block::BLOCK_ROWS as u64);
+        let blocks = u64::from(self.rows).div_ceil(BLOCK_ROWS as u64);
         if !all_have || self.rows == 0 || self.rows > SEGMENT_ROWS_MAX || self.starts.len() != blocks + 1 {
             return Err(self.damaged("its columns do not have as many values as it has rows"));
         }

@@ -121,23 +121,20 @@ impl<'q> Search<'q> {
             return self.facet_by_row(matching, site, counts);
         };
         let wanted = if matching.is_all() { None } else { Some(matching.bits()?) };
-        let mut lists = lists.lists();
-        values
-            .for_each(0..values.len(), |_, value| {
-                let Some(list) = lists.next()? else { return Ok(()) };
-                let mut events = 0;
-                match &wanted {
-                    None if rows.len() == segment.rows() as usize => events = list.len(),
-                    None => events = list.count_in(rows.clone())?,
-                    Some(bits) => list.for_each_in(rows.clone(), &mut |row| {
-                        events += u32::from(bits.contains(row));
-                        true
-                    })?,
-                }
-                let shown = shown(site, value);
-                add(counts, shown, u64::from(events)).map_err(|error| refused(&error))
-            })
-            .map_err(back)
+        let (mut values, mut lists) = (values.values(), lists.lists());
+        while let Some((value, list)) = values.next()?.zip(lists.next()?) {
+            let mut events = 0;
+            match &wanted {
+                None if rows.len() == segment.rows() as usize => events = list.len(),
+                None => events = list.count_in(rows.clone())?,
+                Some(bits) => list.for_each_in(rows.clone(), &mut |row| {
+                    events += u32::from(bits.contains(row));
+                    true
+                })?,
+            }
+            add(counts, shown(site, value), u64::from(events))?;
+        }
+        Ok(())
     }
 
     /// Counts the values of a place by reading its rows, where the index does not list them.
@@ -223,18 +220,6 @@ fn add_row(counts: &mut Counts, site: &Site, row: &trailbook_store::Row<'_>) -> 
             let mut found = row.values(Field::Meta).filter_map(|(_, meta)| canonical::scalar_at(meta, path));
             found.try_for_each(|value| add(counts, value, 1))
         }
-    }
-}
-
-/// A refusal on its way through a reader of the store.
-fn refused(error: &Error) -> trailbook_store::Error {
-    trailbook_store::Error::Name(error.to_string())
-}
-
-fn back(error: trailbook_store::Error) -> Error {
-    match error {
-        trailbook_store::Error::Name(reason) => Error::TooLarge(reason),
-        other => other.into(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use trailbook_event::Span;
 use trailbook_event::limits::{ORDERED_EVENTS_MAX, SCAN_DICTIONARIES_BYTES_MAX, SEGMENTS_READ_MAX};
 use trailbook_store::Row;
-use trailbook_store::segment::RowReader;
+use trailbook_store::segment::{BLOCK_ROWS, RowReader};
 
 use super::place::Place;
 use super::walk::At;
@@ -20,8 +20,6 @@ use crate::Error;
 const ROWS_PER_LOOKED_UP: u32 = 1_024;
 /// Rows that are read between two looks at which readers are in use.
 const READS_PER_CHECK: u64 = 1_024;
-/// Rows of one block.
-const BLOCK_ROWS: u32 = 64;
 
 /// Reads rows wherever they are.
 pub(super) struct Reader<'q> {
@@ -153,14 +151,19 @@ fn in_place(ats: &[At<'_>]) -> Vec<(usize, u32, usize)> {
     order
 }
 
+/// Which block a row of a place lies in.
+fn block_of(place: usize, row: u32) -> (usize, u32) {
+    (place, row / BLOCK_ROWS as u32)
+}
+
 /// Whether rows that follow each other lie in other blocks more often than there are blocks.
 fn is_scattered(ats: &[At<'_>], order: &[(usize, u32, usize)]) -> bool {
-    let blocks = order.chunk_by(|a, b| (a.0, a.1 / BLOCK_ROWS) == (b.0, b.1 / BLOCK_ROWS)).count();
+    let blocks = order.chunk_by(|a, b| block_of(a.0, a.1) == block_of(b.0, b.1)).count();
     let mut last = None;
     let mut changes = 0;
     for at in ats {
         if let At::Segment { place, row } = at {
-            let block = Some((*place, row / BLOCK_ROWS));
+            let block = Some(block_of(*place, *row));
             changes += usize::from(block != last);
             last = block;
         }

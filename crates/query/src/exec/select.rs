@@ -10,7 +10,7 @@ use std::rc::Rc;
 use trailbook_event::words::{Buffer, words_of_scalar};
 use trailbook_event::{ContextKey, Field};
 use trailbook_store::Segment;
-use trailbook_store::segment::{Bits, Column, ColumnName, Dictionary, Postings, RowSet, Values, hash};
+use trailbook_store::segment::{Bits, COLUMN_GROUP, Column, ColumnName, Dictionary, Postings, RowSet, Values, hash};
 
 use super::Cancel;
 use super::matcher::{Bytes, Matcher, Prepared, Site};
@@ -186,7 +186,7 @@ impl Selection {
 }
 
 /// Rows of one group of a column.
-const GROUP: u64 = 128;
+const GROUP: u64 = COLUMN_GROUP as u64;
 
 /// The groups of a column that rows lie in, each with those rows.
 pub(super) fn groups(rows: &Range<u32>) -> impl DoubleEndedIterator<Item = (u64, Range<u32>)> + use<> {

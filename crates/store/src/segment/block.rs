@@ -31,7 +31,7 @@ use super::read::Loaded;
 use super::shape::Shape;
 
 /// Rows of a block; the last of a segment may have fewer.
-pub(crate) const BLOCK_ROWS: usize = 64;
+pub const BLOCK_ROWS: usize = 64;
 /// The bytes of a block's TEXT, and those of its RAW: 64 events of the greatest size.
 const SECTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Ordinals of more bits are not varints but bit-packed.
