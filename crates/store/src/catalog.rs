@@ -15,6 +15,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row};
 use tokio::sync::watch;
+use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
 use crate::{Clock, Error};
 
@@ -203,6 +204,26 @@ impl Catalog {
         .map_err(&doing)?;
         tx.commit().await
     }
+}
+
+/// Cuts rows into runs of few different lengths, so that the database prepares few different statements.
+pub(crate) fn in_steps<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    const STEPS: [usize; 5] = [ROWS_PER_STATEMENT_MAX, 100, 20, 5, 1];
+    std::iter::from_fn(move || {
+        let step = STEPS.into_iter().find(|step| *step <= rows.len())?;
+        let (taken, rest) = rows.split_at_checked(step)?;
+        rows = rest;
+        Some(taken)
+    })
+}
+
+/// The places of so many rows of a statement: `($1,$2),($3,$4)`.
+pub(crate) fn rows_of_places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
 
 /// An open transaction. Dropped without a commit, it closes its connection, which rolls back.

@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sqlx::{AssertSqlSafe, Row as _};
-use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
-use crate::catalog::Transaction;
+use crate::catalog::{Transaction, in_steps, rows_of_places};
 use crate::object::Objects;
 use crate::segment::merge;
 use crate::segment::page::{Finished, PageCache, Sections};
@@ -428,7 +427,7 @@ impl Transaction {
         for entry in entries {
             parts.extend((0i64..).zip(&entry.parts).map(|(number, part)| (entry.id, number, part)));
         }
-        for some in parts.chunks(ROWS_PER_STATEMENT_MAX) {
+        for some in in_steps(&parts) {
             self.add_parts(some).await?;
         }
         Ok(())
@@ -440,7 +439,7 @@ impl Transaction {
         let sql = format!(
             "INSERT INTO segment_parts (segment, number, log, row_count, occurred_min_ns, occurred_max_ns, \
              recorded_min_ms, recorded_max_ms, first_sequence, last_sequence, content) VALUES {}",
-            values(parts.len(), COLUMNS)
+            rows_of_places(parts.len(), COLUMNS)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (segment, number, part) in parts {
@@ -498,26 +497,15 @@ impl Transaction {
 
     /// Forgets segments whose files are gone.
     pub(crate) async fn forget_segments(&mut self, ids: &[i64]) -> Result<(), Error> {
-        for some in ids.chunks(ROWS_PER_STATEMENT_MAX) {
-            for id in some {
-                sqlx::query("DELETE FROM segments WHERE id = $1 AND removed_ms IS NOT NULL")
-                    .bind(id)
-                    .execute(self.connection())
-                    .await
-                    .map_err(Error::catalog("forgetting segments"))?;
-            }
+        for id in ids {
+            sqlx::query("DELETE FROM segments WHERE id = $1 AND removed_ms IS NOT NULL")
+                .bind(id)
+                .execute(self.connection())
+                .await
+                .map_err(Error::catalog("forgetting segments"))?;
         }
         Ok(())
     }
-}
-
-/// The places of so many rows of a statement: `($1,$2),($3,$4)`.
-fn values(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", places.join(","))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
 
 /// Whether segments have every event of each log up to where it is flushed, and once.

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use ring::digest::{SHA256, digest};
 use sqlx::{AssertSqlSafe, Row};
 use trailbook_event::Uuid;
-use trailbook_event::limits::ROWS_PER_STATEMENT_MAX;
 
 use super::commit::{self, Failure};
-use crate::catalog::Transaction;
+use crate::catalog::{Transaction, in_steps, rows_of_places};
 use crate::{Catalog, CredentialId, Error, Organization};
 
 /// The hash of a client's idempotency key.
@@ -117,17 +116,11 @@ pub(super) async fn find(
 pub(super) async fn remember(tx: &mut Transaction, rows: &[(Key, Remembered)], recorded_ms: i64) -> Result<(), Error> {
     const COLUMNS: usize = 6;
     for rows in in_steps(rows) {
-        let values: Vec<_> = (0..rows.len())
-            .map(|row| {
-                let places: Vec<_> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
-                format!("({})", places.join(","))
-            })
-            .collect();
         let sql = format!(
             "INSERT INTO idempotency (organization, credential, key, fingerprint, answer, recorded_ms) VALUES {} \
              ON CONFLICT (organization, credential, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
              answer = excluded.answer, recorded_ms = excluded.recorded_ms",
-            values.join(",")
+            rows_of_places(rows.len(), COLUMNS)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (key, remembered) in rows {
@@ -168,17 +161,6 @@ fn by_owner(keys: &[Key]) -> Vec<(i64, CredentialId, Vec<&Key>)> {
         }
     }
     owners
-}
-
-/// Cuts rows into runs of few different lengths, so that the database prepares few different statements.
-fn in_steps<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const STEPS: [usize; 5] = [ROWS_PER_STATEMENT_MAX, 100, 20, 5, 1];
-    std::iter::from_fn(move || {
-        let step = STEPS.into_iter().find(|step| *step <= rows.len())?;
-        let (taken, rest) = rows.split_at_checked(step)?;
-        rows = rest;
-        Some(taken)
-    })
 }
 
 /// `count:u32  sequence:u64{count}  shape`, little-endian.
