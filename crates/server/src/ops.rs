@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use trailbook_event::limits::{DISK_RESERVE_BYTES_MIN, DISK_RESERVE_PERCENT, REPORTED_ERRORS_MAX};
+use trailbook_event::limits::REPORTED_ERRORS_MAX;
 use trailbook_store::Store;
 
+use crate::api::problem::disk_reserve;
 use crate::app::App;
 use crate::status;
 
@@ -44,9 +45,8 @@ fn ready(store: &Store) -> String {
     let mut lines: Vec<String> = Vec::new();
     if store.is_disk_low() {
         lines.push(format!(
-            "less than {DISK_RESERVE_PERCENT} % of the disk, or {} MiB, is free; new events are refused until there is \
-             room",
-            DISK_RESERVE_BYTES_MIN / (1024 * 1024)
+            "less than {}, is free; new events are refused until there is room",
+            disk_reserve("the disk")
         ));
     }
     let shown = damage.iter().take(REPORTED_ERRORS_MAX);

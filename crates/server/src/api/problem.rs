@@ -160,10 +160,15 @@ fn shortened(text: String) -> String {
 /// Why there is no room for new events, and when there will be.
 fn disk_full() -> String {
     format!(
-        "the disk is full or nearly so: less than {DISK_RESERVE_PERCENT} % of it, or {} MiB, is free; queries are \
-         answered, and events are taken again as soon as there is room",
-        DISK_RESERVE_BYTES_MIN / (1024 * 1024)
+        "the disk is full or nearly so: less than {}, is free; queries are answered, and events are taken again as \
+         soon as there is room",
+        disk_reserve("it")
     )
+}
+
+/// How much of a disk is kept free, in words.
+pub(crate) fn disk_reserve(disk: &str) -> String {
+    format!("{DISK_RESERVE_PERCENT} % of {disk}, or {} MiB", DISK_RESERVE_BYTES_MIN / (1024 * 1024))
 }
 
 impl From<trailbook_store::Error> for Problem {
