@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use trailbook_event::limits::SEGMENTS_OPEN_MAX;
 
 use crate::flush::{self, Mover};
 use crate::manifest::{self, Damage, Entry, Files, rows_name};
-use crate::recent::{Recent, Size};
 use crate::segment::build::{self, Entry as BuildEntry};
 use crate::segment::merge::Input;
 use crate::segment::page::{PagedWriter, Sections};
 use crate::segment::read::RowReader;
 use crate::segment::writer::IndexWriter;
 use crate::segment::{Part, Segment};
-use crate::work::{Spent, Work, away};
+use crate::work::{Work, away};
 use crate::{Catalog, Clock, Error, Row, SEGMENTS_DIR, lock, object, pair};
 
 /// Memory for pages while checking, in bytes.
@@ -56,7 +54,7 @@ pub async fn check(
     let folder = if rebuild_index { object::Folder::open(&path)? } else { object::Folder::beside(&path)? };
     let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES, SEGMENTS_OPEN_MAX));
     pair::verify(&*files.objects, &catalog.name().await?)?;
-    let mover = mover(catalog.clone(), Arc::clone(&files));
+    let mover = Mover::new(catalog.clone(), Arc::default(), files, Default::default());
     let checked = check_all(&mover, rebuild_index, each).await?;
     catalog.close().await;
     if let Some(lock) = lock {
@@ -109,22 +107,6 @@ async fn check_all(mover: &Mover, rebuild_index: bool, each: impl Fn(&Checked)) 
         if !has_replaced {
             return Ok(checked);
         }
-    }
-}
-
-fn mover(catalog: Catalog, files: Arc<Files>) -> Mover {
-    Mover {
-        catalog,
-        recent: Arc::new(Recent::default()),
-        files,
-        stop: Arc::new(AtomicBool::new(false)),
-        chunk: Size::default(),
-        segment: Size::default(),
-        own_rows: trailbook_event::limits::SEGMENT_OWN_ROWS_MIN,
-        spent: Spent::default(),
-        chunking: tokio::sync::Mutex::default(),
-        flushing: tokio::sync::Mutex::default(),
-        compacting: tokio::sync::Mutex::default(),
     }
 }
 

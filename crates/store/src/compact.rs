@@ -10,13 +10,13 @@ use std::sync::Arc;
 use trailbook_event::limits::REMOVED_SECONDS_MIN;
 
 use crate::Error;
-use crate::flush::{Failed, Mover, remove_files};
+use crate::flush::{Failed, Mover};
 use crate::manifest::{self, Entry, Handle, Window};
 use crate::segment::Part;
 use crate::segment::merge::{Input, verify};
 use crate::work::{Work, away};
 
-pub(crate) use plan::{Candidate, group_of};
+pub(crate) use plan::{Candidate, Sizes};
 
 /// How long a past window must have been left alone before what is in it is settled, in milliseconds: where late events
 /// come again and again, they are gathered first.
@@ -101,12 +101,7 @@ impl Mover {
         if ids.is_empty() {
             return Ok(());
         }
-        let (files, gone) = (Arc::clone(&self.files), ids.clone());
-        away(move || {
-            gone.iter().for_each(|id| remove_files(&files, *id));
-            Ok(())
-        })
-        .await?;
+        self.remove(ids.clone()).await?;
         let mut tx = self.catalog.begin().await?;
         tx.forget_segments(&ids).await?;
         tx.commit().await
@@ -121,11 +116,7 @@ fn by_owner(inputs: Vec<Input>, own_rows: u64) -> Vec<Vec<Input>> {
     }
     let own: Vec<i64> = rows.iter().filter(|(_, rows)| **rows >= own_rows).map(|(log, _)| *log).collect();
     let of = |is_wanted: &dyn Fn(&Part) -> bool| -> Vec<Input> {
-        let with_parts = |input: &Input| {
-            let parts: Vec<Part> = input.parts.iter().filter(|part| is_wanted(part)).cloned().collect();
-            (!parts.is_empty()).then(|| Input { segment: Arc::clone(&input.segment), parts })
-        };
-        inputs.iter().filter_map(with_parts).collect()
+        inputs.iter().filter_map(|input| input.of_parts(is_wanted)).collect()
     };
     let mut all: Vec<Vec<Input>> = own.iter().map(|log| of(&|part| part.log == *log)).collect();
     all.push(of(&|part| !own.contains(&part.log)));

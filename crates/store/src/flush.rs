@@ -1,7 +1,7 @@
 //! From memory to disk: frames become chunks, chunks become segments, and their frames go.
 //!
 //! ```text
-//! frames ─► chunk (checked byte by byte) ─► segment files, fsynced ─► read back, sums compared
+//! frames ─► chunk, with the sums of their bytes ─► segment files, fsynced ─► read back, sums compared
 //!        ─► one transaction: manifest in, frames out ─► readers see the segment in place of the chunks
 //! ```
 //!
@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trailbook_event::limits::FLUSH_WINDOWS_MAX;
+use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENT_OWN_ROWS_MIN};
 
-use crate::compact::{self, Candidate};
+use crate::compact::{Candidate, Sizes};
 use crate::journal::commit;
 use crate::manifest::{self, Entry, FileEntry, Files, Handle, Window, index_name, rows_name};
 use crate::object::Objects;
@@ -73,6 +73,28 @@ impl Failed {
 }
 
 impl Mover {
+    /// Moves what this catalog and these files hold.
+    pub(crate) fn new(
+        catalog: Catalog,
+        recent: Arc<Recent>,
+        files: Arc<Files>,
+        (chunk, segment): (Size, Size),
+    ) -> Self {
+        Self {
+            catalog,
+            recent,
+            files,
+            stop: Arc::default(),
+            chunk,
+            segment,
+            own_rows: SEGMENT_OWN_ROWS_MIN,
+            spent: Spent::default(),
+            chunking: tokio::sync::Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
+            compacting: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// Reads the manifest, and removes files that it does not name: what a crash left. Refuses a folder of another
     /// catalog before it touches anything.
     pub(crate) async fn load_manifest(&self) -> Result<(), Error> {
@@ -171,7 +193,8 @@ impl Mover {
             owner: None,
         });
         let all: Vec<Candidate> = on_disk.filter(|candidate| candidate.owner.is_none()).chain(new.clone()).collect();
-        let window_of = new.map(|candidate| (candidate.window.first_day, compact::group_of(&candidate, &all)));
+        let sizes = Sizes::of(&all);
+        let window_of = new.map(|candidate| (candidate.window.first_day, sizes.window_of(&candidate)));
         by_window(chunks, &window_of.collect())
     }
 
@@ -240,15 +263,19 @@ impl Mover {
 
     /// Removes files that no manifest names.
     pub(crate) async fn discard(&self, entries: &[Entry]) {
-        let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
-        let files = Arc::clone(&self.files);
-        let removed = away(move || {
-            ids.iter().for_each(|id| remove_files(&files, *id));
-            Ok(())
-        });
-        if let Err(error) = removed.await {
+        if let Err(error) = self.remove(entries.iter().map(|entry| entry.id).collect()).await {
             tracing::warn!(%error, "files that are not needed were not removed");
         }
+    }
+
+    /// Removes the files of segments.
+    pub(crate) async fn remove(&self, ids: Vec<i64>) -> Result<(), Error> {
+        let files = Arc::clone(&self.files);
+        away(move || {
+            ids.iter().for_each(|id| remove_files(&files, *id));
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -277,8 +304,8 @@ fn remove_unnamed(objects: &dyn Objects, known: &[i64], last: i64) -> Result<(),
 fn oldest_within(sizes: impl Iterator<Item = Size>, most: Size) -> usize {
     let mut sum = Size::default();
     let is_within = |size: &Size| {
-        sum = Size { events: sum.events + size.events, bytes: sum.bytes + size.bytes };
-        sum.events <= most.events && sum.bytes <= most.bytes
+        sum = sum.plus(*size);
+        sum.is_within(most)
     };
     sizes.take_while(is_within).count().max(1)
 }
@@ -297,7 +324,7 @@ fn moved(chunks: &[Chunk]) -> BTreeMap<i64, (u64, u64)> {
 }
 
 /// Removes the files of a segment; what cannot be removed now is removed at the next start.
-pub(crate) fn remove_files(files: &Files, id: i64) {
+fn remove_files(files: &Files, id: i64) {
     for name in [rows_name(id), index_name(id)] {
         if let Err(error) = files.objects.remove(&name) {
             tracing::warn!(%error, name, "a file that is not needed any more was not removed");
@@ -355,12 +382,9 @@ fn by_window(chunks: &[Chunk], window_of: &HashMap<i64, Window>) -> Vec<(Option<
     let mut own: Vec<Window> = windows.iter().take(FLUSH_WINDOWS_MAX).map(|(_, window)| *window).collect();
     own.sort_unstable();
     let of = |wanted: Option<Window>| -> Vec<Input> {
-        let input = |chunk: &Chunk| {
-            let is_wanted = |part: &&Part| of_part(part).filter(|window| own.contains(window)) == wanted;
-            let parts: Vec<_> = chunk.segment.parts().iter().filter(is_wanted).cloned().collect();
-            (!parts.is_empty()).then(|| Input { segment: Arc::clone(&chunk.segment), parts })
-        };
-        chunks.iter().filter_map(input).collect()
+        let is_wanted = |part: &Part| of_part(part).filter(|window| own.contains(window)) == wanted;
+        let whole = chunks.iter().map(|chunk| Input::whole(Arc::clone(&chunk.segment)));
+        whole.filter_map(|input| input.of_parts(is_wanted)).collect()
     };
     let mut all: Vec<_> = own.iter().map(|window| (None, of(Some(*window)))).collect();
     all.push((Some(Window::MIXED), of(None)));

@@ -18,11 +18,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use trailbook_event::limits::{
-    APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX, RECENT_BYTES_MAX, RECENT_EVENTS_MAX,
-};
+use trailbook_event::limits::{APPENDS_WAITING_KIB_MAX, APPENDS_WAITING_MAX, COMMIT_EVENTS_MAX};
 use trailbook_event::{Sealed, Uuid};
 
 use crate::flush::{Failed, Mover};
@@ -101,7 +99,6 @@ pub(crate) struct Journal {
 /// What the writer tells.
 #[derive(Debug)]
 struct State {
-    is_poisoned: Arc<watch::Sender<bool>>,
     signals: Arc<Signals>,
     commits: AtomicU64,
     events: AtomicU64,
@@ -120,12 +117,11 @@ impl Journal {
     pub(crate) fn start(
         catalog: Catalog,
         recent: Arc<Recent>,
-        (is_poisoned, signals): (Arc<watch::Sender<bool>>, Arc<Signals>),
+        signals: Arc<Signals>,
         idempotency_window_ms: i64,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
         let state = Arc::new(State {
-            is_poisoned,
             signals,
             commits: AtomicU64::new(0),
             events: AtomicU64::new(0),
@@ -146,12 +142,12 @@ impl Journal {
     ///
     /// If the caller goes away before that, the write goes on.
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, Error> {
-        if *self.state.is_poisoned.borrow() {
+        if *self.state.signals.is_poisoned.borrow() {
             return Err(Error::Poisoned);
         }
-        let Size { events, bytes } = self.recent.size();
-        if bytes > RECENT_BYTES_MAX || events > RECENT_EVENTS_MAX {
-            return Err(Error::Full { bytes });
+        let size = self.recent.size();
+        if !size.is_within(Size::RECENT_MAX) {
+            return Err(Error::Full { bytes: size.bytes });
         }
         if self.state.signals.is_disk_low.load(Ordering::Relaxed) {
             return Err(Error::DiskFull);
@@ -186,11 +182,11 @@ impl Journal {
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
-        *self.state.is_poisoned.borrow()
+        *self.state.signals.is_poisoned.borrow()
     }
 
     pub(crate) async fn poisoned(&self) {
-        let mut is_poisoned = self.state.is_poisoned.subscribe();
+        let mut is_poisoned = self.state.signals.is_poisoned.subscribe();
         // The sender lives as long as this journal, so waiting cannot fail.
         let _ = is_poisoned.wait_for(|is| *is).await;
     }
@@ -241,8 +237,7 @@ async fn move_on(recent: &Recent, mover: &Mover) -> Result<(), Error> {
         // Frames are searched as well, and there are no more of them than memory held before.
         tracing::warn!(%error, "a chunk was not built; its events stay where they are for now");
     }
-    let Size { events, bytes } = recent.size();
-    if bytes > RECENT_BYTES_MAX || events > RECENT_EVENTS_MAX {
+    if !recent.size().is_within(Size::RECENT_MAX) {
         return mover.flush().await.map_err(Failed::into_error);
     }
     Ok(())
@@ -282,7 +277,7 @@ impl Writer {
                 _ = prune.tick() => self.prune().await,
             };
             if !is_sound {
-                self.state.is_poisoned.send_replace(true);
+                self.state.signals.is_poisoned.send_replace(true);
                 waiting.close();
                 while let Some(refused) = waiting.recv().await {
                     let _ = refused.answer.send(Err(Error::Poisoned));
@@ -314,7 +309,7 @@ impl Writer {
             }
         };
         if !is_sound {
-            self.state.is_poisoned.send_replace(true);
+            self.state.signals.is_poisoned.send_replace(true);
         }
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // The client may have gone.
@@ -374,7 +369,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // A panic ends the writer alone; nothing would be answered any more.
         if std::thread::panicking() {
-            self.state.is_poisoned.send_replace(true);
+            self.state.signals.is_poisoned.send_replace(true);
         }
     }
 }

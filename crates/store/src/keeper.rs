@@ -31,7 +31,8 @@ pub(crate) struct Signals {
     flushed: Notify,
     /// Whether the disk's reserve is touched.
     pub(crate) is_disk_low: AtomicBool,
-    is_poisoned: Arc<watch::Sender<bool>>,
+    /// Set when it is not known what the catalog holds; the catalog's own.
+    pub(crate) is_poisoned: Arc<watch::Sender<bool>>,
 }
 
 impl Signals {

@@ -30,11 +30,11 @@ mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use trailbook_event::limits::{
     CHUNK_BYTES_MIN, CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
-    RECENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
+    RECENT_BYTES_MAX, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
 };
 
 pub use catalog::Catalog;
@@ -129,28 +129,18 @@ impl Store {
         let folder = object::Folder::open(&options.data_dir.join(SEGMENTS_DIR))?;
         let files = Arc::new(manifest::Files::new(Box::new(folder), tuning.cache_bytes, tuning.segments_open));
         let recent = Arc::new(recent::Recent::default());
-        let mover = Arc::new(flush::Mover {
-            catalog: catalog.clone(),
-            recent: Arc::clone(&recent),
-            files,
-            stop: Arc::new(AtomicBool::new(false)),
-            chunk: recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN },
-            segment: recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX },
-            own_rows: SEGMENT_OWN_ROWS_MIN,
-            spent: work::Spent::default(),
-            chunking: tokio::sync::Mutex::default(),
-            flushing: tokio::sync::Mutex::default(),
-            compacting: tokio::sync::Mutex::default(),
-        });
+        let chunk = recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN };
+        let segment = recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX };
+        let mover = flush::Mover::new(catalog.clone(), Arc::clone(&recent), files, (chunk, segment));
+        let mover = Arc::new(mover);
         mover.load_manifest().await?;
         journal::load(&catalog, &recent, Some(&mover)).await?;
         journal::check_heads(&catalog, &recent).await?;
-        let is_poisoned = Arc::clone(catalog.is_poisoned());
-        let signals = Arc::new(keeper::Signals::new(Arc::clone(&is_poisoned)));
+        let signals = Arc::new(keeper::Signals::new(Arc::clone(catalog.is_poisoned())));
         let journal = journal::Journal::start(
             catalog.clone(),
             Arc::clone(&recent),
-            (is_poisoned, Arc::clone(&signals)),
+            Arc::clone(&signals),
             options.idempotency_window_ms,
         );
         let keeper = keeper::Keeper::start(Arc::clone(&mover), Arc::clone(&signals), (tuning, options.data_dir));

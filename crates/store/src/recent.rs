@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use trailbook_event::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Field, Span};
 
@@ -166,9 +167,22 @@ impl Size {
     /// Anything at all.
     pub(crate) const ONE: Self = Self { events: 1, bytes: 1 };
 
+    /// The most that memory holds before writes are refused.
+    pub(crate) const RECENT_MAX: Self = Self { events: RECENT_EVENTS_MAX, bytes: RECENT_BYTES_MAX };
+
     /// What a segment in memory takes.
     pub(crate) fn of_chunk(segment: &Segment) -> Self {
         Self { events: u64::from(segment.rows()), bytes: segment.bytes() }
+    }
+
+    /// Both together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { events: self.events + other.events, bytes: self.bytes + other.bytes }
+    }
+
+    /// Whether it has no more events than another, and no more bytes.
+    pub(crate) fn is_within(self, most: Self) -> bool {
+        self.events <= most.events && self.bytes <= most.bytes
     }
 
     /// Whether it has so many events, or so many bytes.
@@ -261,11 +275,8 @@ impl Recent {
     /// What is in memory: frames and chunks.
     pub(crate) fn size(&self) -> Size {
         let state = self.read();
-        let chunks = state.chunks.iter().map(|chunk| &chunk.segment);
-        chunks.fold(state.tail_size, |size, segment| {
-            let Size { events, bytes } = Size::of_chunk(segment);
-            Size { events: size.events + events, bytes: size.bytes + bytes }
-        })
+        let chunks = state.chunks.iter().map(|chunk| Size::of_chunk(&chunk.segment));
+        chunks.fold(state.tail_size, Size::plus)
     }
 
     /// The first sequence of each log that is not known now.

@@ -182,7 +182,7 @@ impl Segment {
             parts,
             is_compressed,
             loaded: columns.iter().map(|_| OnceLock::new()).collect(),
-            columns: columns.clone(),
+            columns,
             by_name,
             layout,
             dictionaries,

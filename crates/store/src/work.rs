@@ -8,7 +8,7 @@ use crate::{Error, clock};
 /// What such work is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Frames become a chunk, which is compared with them.
+    /// Frames become a chunk.
     Chunk,
     /// Chunks become segments.
     Flush,

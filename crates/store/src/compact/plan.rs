@@ -92,19 +92,11 @@ pub(crate) fn plan(all: &[Candidate], today: i64, is_quiet: impl Fn(&Candidate) 
     jobs.min_by_key(|(size, _)| *size).map(|(_, ids)| ids)
 }
 
-/// The widest window around a segment whose rows fit into one.
-pub(crate) fn group_of(candidate: &Candidate, all: &[Candidate]) -> Window {
-    let [widest, ..] = WIDTHS;
-    let around = aligned(candidate.window.first_day, widest);
-    let is_near = |other: &&Candidate| aligned(other.window.first_day, widest) == around;
-    Sizes::of(all.iter().filter(is_near)).window_of(candidate)
-}
-
 /// The sizes of all segments of an owner in each window.
-struct Sizes(HashMap<(Option<i64>, Window), u64>);
+pub(crate) struct Sizes(HashMap<(Option<i64>, Window), u64>);
 
 impl Sizes {
-    fn of<'a>(all: impl IntoIterator<Item = &'a Candidate>) -> Self {
+    pub(crate) fn of(all: &[Candidate]) -> Self {
         let mut sizes: HashMap<_, u64> = HashMap::new();
         for candidate in all {
             for window in windows_around(candidate.window) {
@@ -115,7 +107,7 @@ impl Sizes {
     }
 
     /// The widest window around a segment whose rows fit into one; where none does, the narrowest.
-    fn window_of(&self, candidate: &Candidate) -> Window {
+    pub(crate) fn window_of(&self, candidate: &Candidate) -> Window {
         let size = |window: &Window| self.0.get(&(candidate.owner, *window)).copied().unwrap_or_default();
         let fitting = windows_around(candidate.window).find(|window| size(window) <= SIZE_MAX);
         fitting.or_else(|| windows_around(candidate.window).last()).unwrap_or(candidate.window)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENT_BYTES_MAX, SEGMENT_OWN_ROWS_MIN, SEGMENT_ROWS_MAX};
 
 use super::QUIET_MS;
-use super::plan::{Candidate, group_of, plan};
+use super::plan::{Candidate, Sizes, plan};
 use crate::manifest::Window;
 
 const DAY_MS: i64 = 86_400_000;
@@ -17,6 +17,10 @@ const FULL: u64 = ROWS_MAX / 4 * 3;
 const OPEN_MAX: usize = 7 * 6 + 3;
 /// Small segments of a window that is past and quiet: each is more than eight times as large as those before it.
 const SETTLED_MAX: usize = 7;
+
+fn group_of(candidate: &Candidate, all: &[Candidate]) -> Window {
+    Sizes::of(all).window_of(candidate)
+}
 
 fn size(candidate: &Candidate) -> u64 {
     candidate.rows.max(candidate.bytes * ROWS_MAX / SEGMENT_BYTES_MAX)

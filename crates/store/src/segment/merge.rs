@@ -39,6 +39,12 @@ impl Input {
         Self { parts: segment.parts().to_vec(), segment }
     }
 
+    /// Some of its parts, if any are wanted.
+    pub(crate) fn of_parts(&self, is_wanted: impl Fn(&Part) -> bool) -> Option<Self> {
+        let parts: Vec<Part> = self.parts.iter().filter(|part| is_wanted(part)).cloned().collect();
+        (!parts.is_empty()).then(|| Self { segment: Arc::clone(&self.segment), parts })
+    }
+
     fn is_whole(&self) -> bool {
         self.rows() == self.segment.rows()
     }

@@ -52,7 +52,7 @@ const OWN_FACTS: [(&str, &str, f64, usize); 20] = [
     ("cpu_normalise_us", "of it parse and normalise", 1.0, 1),
     ("cpu_decide_us", "of it redact and exclude", 1.0, 1),
     ("cpu_seal_us", "of it seal", 1.0, 1),
-    ("cpu_chunk_us", "of it events into chunks, compared with their frames", 1.0, 1),
+    ("cpu_chunk_us", "of it events into chunks", 1.0, 1),
     ("cpu_flush_us", "of it chunks into segments", 1.0, 1),
     ("cpu_compact_us", "of it segments into larger ones", 1.0, 1),
     ("cpu_verify_us", "of it reading back what was written, and comparing", 1.0, 1),
