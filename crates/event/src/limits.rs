@@ -112,10 +112,12 @@ pub const FLUSH_BYTES_MIN: u64 = 64 * 1024 * 1024;
 pub const FLUSH_SECONDS_MAX: u64 = 300;
 /// Days that get a segment of their own in one flush; the rest share one.
 pub const FLUSH_WINDOWS_MAX: usize = 16;
-/// Events in memory; above, writes are answered 503.
+/// Events in memory; above, writes wait for room.
 pub const RECENT_EVENTS_MAX: u64 = 4 * FLUSH_EVENTS_MIN;
-/// Bytes in memory of events that no segment on disk holds yet; above, writes are answered 503.
+/// Bytes in memory of events that no segment on disk holds yet; above, writes wait for room.
 pub const RECENT_BYTES_MAX: u64 = 4 * FLUSH_BYTES_MIN;
+/// Seconds that a write waits for room in memory; then it is answered 503.
+pub const ROOM_SECONDS_MAX: u64 = 5;
 /// Rows of one segment.
 pub const SEGMENT_ROWS_MAX: u32 = 1024 * 1024;
 /// Bytes of the files of segments that are merged into one.

@@ -17,6 +17,7 @@ mod idempotency;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -90,7 +91,6 @@ pub struct Commits {
 pub(crate) struct Journal {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     room: Arc<Semaphore>,
-    recent: Arc<Recent>,
     in_work: Arc<Mutex<HashSet<(CredentialId, KeyHash)>>>,
     writer: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     state: Arc<State>,
@@ -105,6 +105,16 @@ struct State {
     micros: AtomicU64,
 }
 
+/// What the writer keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) idempotency_window_ms: i64,
+    /// What memory holds at most, but for the commit that goes beyond it.
+    pub(crate) recent: Size,
+    /// How long a write waits for room there.
+    pub(crate) room_wait: Duration,
+}
+
 /// A write in the queue.
 #[derive(Debug)]
 struct Waiting {
@@ -114,12 +124,7 @@ struct Waiting {
 }
 
 impl Journal {
-    pub(crate) fn start(
-        catalog: Catalog,
-        recent: Arc<Recent>,
-        signals: Arc<Signals>,
-        idempotency_window_ms: i64,
-    ) -> Self {
+    pub(crate) fn start(catalog: Catalog, recent: Arc<Recent>, signals: Arc<Signals>, limits: Limits) -> Self {
         let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
         let state = Arc::new(State {
             signals,
@@ -127,11 +132,10 @@ impl Journal {
             events: AtomicU64::new(0),
             micros: AtomicU64::new(0),
         });
-        let writer = Writer { catalog, recent: Arc::clone(&recent), state: Arc::clone(&state), idempotency_window_ms };
+        let writer = Writer { catalog, recent, state: Arc::clone(&state), limits };
         Self {
             queue: Mutex::new(Some(queue)),
             room: Arc::new(Semaphore::new(APPENDS_WAITING_KIB_MAX as usize)),
-            recent,
             in_work: Arc::default(),
             writer: tokio::sync::Mutex::new(Some(tokio::spawn(writer.run(waiting)))),
             state,
@@ -144,10 +148,6 @@ impl Journal {
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, Error> {
         if *self.state.signals.is_poisoned.borrow() {
             return Err(Error::Poisoned);
-        }
-        let size = self.recent.size();
-        if !size.is_within(Size::RECENT_MAX) {
-            return Err(Error::Full { bytes: size.bytes });
         }
         if self.state.signals.is_disk_low.load(Ordering::Relaxed) {
             return Err(Error::DiskFull);
@@ -260,7 +260,7 @@ struct Writer {
     catalog: Catalog,
     recent: Arc<Recent>,
     state: Arc<State>,
-    idempotency_window_ms: i64,
+    limits: Limits,
 }
 
 impl Writer {
@@ -271,7 +271,7 @@ impl Writer {
             let is_sound = tokio::select! {
                 biased;
                 first = waiting.recv() => match first {
-                    Some(first) => self.commit(gather(first, &mut waiting).await).await,
+                    Some(first) => self.take(first, &mut waiting).await,
                     None => return,
                 },
                 _ = prune.tick() => self.prune().await,
@@ -287,11 +287,29 @@ impl Writer {
         }
     }
 
+    /// Commits a write and what waits with it as soon as memory has room for them. If it gets none in time, which means
+    /// that events come faster than the disk takes them or that it takes none, they are refused. False when the store
+    /// is poisoned.
+    async fn take(&self, first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> bool {
+        let room = tokio::time::timeout(self.limits.room_wait, self.recent.room(self.limits.recent)).await;
+        let group = gather(first, waiting).await;
+        if room.is_ok() {
+            return self.commit(group).await;
+        }
+        let bytes = self.recent.size().bytes;
+        tracing::warn!(writes = group.len(), bytes, "memory for recent events is full; writes were refused");
+        for refused in group {
+            // The client may have gone.
+            let _ = refused.answer.send(Err(Error::Full { bytes }));
+        }
+        true
+    }
+
     /// Commits a group and answers its writes. False when the store is poisoned.
     async fn commit(&self, group: Vec<Waiting>) -> bool {
         let (appends, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.append, (w.answer, w._room))).unzip();
         let started = tokio::time::Instant::now();
-        let outcome = commit::commit(&self.catalog, appends, self.idempotency_window_ms).await;
+        let outcome = commit::commit(&self.catalog, appends, self.limits.idempotency_window_ms).await;
         let (results, is_sound) = match outcome {
             Ok(committed) => {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -334,7 +352,9 @@ impl Writer {
 
     /// Removes idempotency keys that have left the window. False when the store is poisoned.
     async fn prune(&self) -> bool {
-        let Err(failure) = idempotency::prune(&self.catalog, self.idempotency_window_ms).await else { return true };
+        let Err(failure) = idempotency::prune(&self.catalog, self.limits.idempotency_window_ms).await else {
+            return true;
+        };
         tracing::warn!(error = %failure.error, unknown = failure.is_unknown, "old idempotency keys were not removed");
         !failure.is_unknown || self.recover().await
     }
@@ -374,11 +394,11 @@ impl Drop for Writer {
     }
 }
 
-const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often ready requests are let run before a commit.
 const GATHER_TURNS_MAX: usize = 8;
 const RECOVERY_TRIES: u32 = 30;
-const RECOVERY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes what waits, up to a commit's size. It lets requests that are ready run first, as long as that brings more: a
 /// commit costs the same for one event as for a hundred. On an idle server that is no wait.

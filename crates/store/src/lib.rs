@@ -31,10 +31,11 @@ mod work;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use trailbook_event::limits::{
     CHUNK_BYTES_MIN, CHUNK_EVENTS_MAX, FLUSH_BYTES_MIN, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, PAGE_CACHE_BYTES_MAX,
-    RECENT_BYTES_MAX, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
+    RECENT_BYTES_MAX, RECENT_EVENTS_MAX, ROOM_SECONDS_MAX, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
 };
 
 pub use catalog::Catalog;
@@ -80,6 +81,12 @@ pub struct Tuning {
     pub flush_age_ms: i64,
     /// Events of one segment when it is flushed; a single chunk may have more.
     pub segment_events: u64,
+    /// Events in memory above which writes wait until some have moved to disk.
+    pub recent_events: u64,
+    /// The same in bytes.
+    pub recent_bytes: u64,
+    /// How long they wait before they are refused.
+    pub room_wait: Duration,
     /// Segments whose files are open.
     pub segments_open: usize,
     /// Memory for pages of files, in bytes.
@@ -96,6 +103,9 @@ impl Default for Tuning {
             flush_bytes: FLUSH_BYTES_MIN,
             flush_age_ms: i64::try_from(FLUSH_SECONDS_MAX).unwrap_or(i64::MAX).saturating_mul(1000),
             segment_events: SEGMENT_ROWS_MAX.into(),
+            recent_events: RECENT_EVENTS_MAX,
+            recent_bytes: RECENT_BYTES_MAX,
+            room_wait: Duration::from_secs(ROOM_SECONDS_MAX),
             segments_open: SEGMENTS_OPEN_MAX,
             cache_bytes: PAGE_CACHE_BYTES_MAX,
             disk: Disk::system(),
@@ -141,7 +151,11 @@ impl Store {
             catalog.clone(),
             Arc::clone(&recent),
             Arc::clone(&signals),
-            options.idempotency_window_ms,
+            journal::Limits {
+                idempotency_window_ms: options.idempotency_window_ms,
+                recent: recent::Size { events: tuning.recent_events, bytes: tuning.recent_bytes },
+                room_wait: tuning.room_wait,
+            },
         );
         let keeper = keeper::Keeper::start(Arc::clone(&mover), Arc::clone(&signals), (tuning, options.data_dir));
         Ok(Self {

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tokio::sync::Notify;
 use trailbook_event::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Field, Span};
@@ -146,6 +147,7 @@ impl<'a> Row<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     state: RwLock<State>,
+    shrunk: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +169,7 @@ impl Size {
     /// Anything at all.
     pub(crate) const ONE: Self = Self { events: 1, bytes: 1 };
 
-    /// The most that memory holds before writes are refused.
+    /// The most that memory holds before writes wait for room.
     pub(crate) const RECENT_MAX: Self = Self { events: RECENT_EVENTS_MAX, bytes: RECENT_BYTES_MAX };
 
     /// What a segment in memory takes.
@@ -279,6 +281,19 @@ impl Recent {
         chunks.fold(state.tail_size, Size::plus)
     }
 
+    /// Returns when it holds no more than this.
+    pub(crate) async fn room(&self, most: Size) {
+        loop {
+            let mut shrunk = std::pin::pin!(self.shrunk.notified());
+            // From here on nothing is missed.
+            shrunk.as_mut().enable();
+            if self.size().is_within(most) {
+                return;
+            }
+            shrunk.await;
+        }
+    }
+
     /// The first sequence of each log that is not known now.
     pub(crate) fn ends(&self) -> HashMap<i64, u64> {
         self.read().tails.iter().map(|(log, tail)| (*log, tail.next_sequence)).collect()
@@ -338,6 +353,8 @@ impl Recent {
             state.tail_size.bytes -= gone.bytes;
         }
         state.chunks.push(chunk);
+        drop(state);
+        self.shrunk.notify_waiters();
     }
 
     /// The chunks, the oldest first.
@@ -350,6 +367,8 @@ impl Recent {
         let mut state = self.write();
         state.chunks.drain(..chunks);
         state.manifest = Arc::new(state.manifest.changed(&[], added));
+        drop(state);
+        self.shrunk.notify_waiters();
     }
 
     /// Puts segments in the place of others.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use trailbook_event::limits::{FLUSH_WINDOWS_MAX, REMOVED_SECONDS_MIN};
 use trailbook_store::segment::RowReader;
-use trailbook_store::{Clock, Item, Options, Snapshot, Store, Tuning};
+use trailbook_store::{Clock, Error, Item, Options, Snapshot, Store, Tuning};
 
 use crate::database::{Database, on_sqlite};
 use crate::writes::{Found, Sender, SetClock, assert_dense, event_of_day, events, large_event};
@@ -20,6 +20,7 @@ on_both!(
     a_flush_of_more_than_a_segment_makes_several,
     a_flush_ends_while_events_come,
     few_segments_are_open_at_once,
+    writes_wait_for_room_in_memory,
 );
 
 /// Every event of a snapshot, from its frames and its segments, by sequence.
@@ -306,4 +307,25 @@ fn replaced_files_go_before_the_next_merge() {
 /// The same event to be sent once more.
 fn again(item: &Item) -> Item {
     Item { sealed: item.sealed.clone(), client_id: None }
+}
+
+async fn writes_wait_for_room_in_memory(database: &Database) {
+    let open = async |room_wait| {
+        let tuning = Tuning { recent_events: 4, room_wait, ..Tuning::default() };
+        Sender::new(Store::open(Options { tuning, ..database.options() }).await.unwrap()).await
+    };
+    let sender = open(Duration::from_millis(20)).await;
+    sender.send(events(&["1", "2", "3", "4"])).await.unwrap();
+    sender.send(events(&["as many as there may be are no reason to wait"])).await.unwrap();
+    let refused = sender.send(events(&["one too many"])).await.unwrap_err();
+    assert!(matches!(refused, Error::Full { bytes: 1.. }), "{refused}");
+    sender.close().await;
+
+    let sender = open(Duration::from_secs(600)).await;
+    let mut write = std::pin::pin!(sender.send(events(&["waits"])));
+    let before = tokio::time::timeout(Duration::from_millis(20), write.as_mut()).await;
+    assert!(before.is_err(), "{before:?}");
+    sender.store.flush().await.unwrap();
+    assert_eq!(write.await.unwrap().sequences, [5]);
+    sender.close().await;
 }
