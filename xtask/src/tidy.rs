@@ -50,7 +50,9 @@ pub(crate) fn run() -> Result<()> {
     }
     let manifest = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
     findings.extend(arrows::check(&repository::metadata()?, &manifest));
-    findings.extend(limits::check(&manifest(limits::CODE), &manifest(limits::DOCUMENT)));
+    let code = limits::CODE.map(|path| (path, manifest(path)));
+    let code = code.each_ref().map(|(path, text)| (*path, text.as_str()));
+    findings.extend(limits::check(&code, &manifest(limits::DOCUMENT)));
 
     findings.sort();
     for finding in &findings {
