@@ -109,6 +109,26 @@ pub(crate) struct SettingsArguments {
     /// {"token": "…", "subject": "portal"}, "accessRestrictions": [{"plugin": "audit-log"}]}]'
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXTERNAL_ACCESS", hide_env_values = true)]
     external_access: Option<String>,
+    /// What the names of new logs begin with: this server's name, such as audit.example.com [default: trailbook]
+    ///
+    /// A log's name stands in each of its checkpoints and never changes.
+    #[arg(long, value_name = "NAME", env = "TRAILBOOK_ORIGIN")]
+    origin: Option<String>,
+    /// The file with the secret that the keys of logs are encrypted with [default: secret in the data folder]
+    ///
+    /// Made where it is missing. Elsewhere, a copy of the data folder alone cannot sign.
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_SECRET_FILE")]
+    secret_file: Option<PathBuf>,
+    /// Folders that get a copy of the last checkpoints, as a JSON list
+    ///
+    /// On another disk or machine: then a data folder that is put back to an older state is noticed at the start.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_CHECKPOINT_COPIES")]
+    checkpoint_copies: Option<String>,
+    /// Witnesses that are asked to cosign checkpoints, as a JSON list
+    ///
+    /// Such as: '[{"vkey": "witness.example/w1+df1c0a35+BIE5…", "url": "https://witness.example/w1"}]'
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_WITNESSES")]
+    witnesses: Option<String>,
 }
 
 impl SettingsArguments {
@@ -127,6 +147,8 @@ impl SettingsArguments {
             idempotency_window_ms: self.idempotency_window,
             flush_events: self.flush_events,
             flush_age_ms: self.flush_after,
+            origin: self.origin,
+            secret_file: self.secret_file,
             ..Layer::default()
         };
         let lists = [
@@ -134,6 +156,8 @@ impl SettingsArguments {
             ("exclusion_rules", self.exclusion_rules),
             ("severity_log_level_mappings", self.severity_log_level_mappings),
             ("external_access", self.external_access),
+            ("checkpoint_copies", self.checkpoint_copies),
+            ("witnesses", self.witnesses),
         ];
         for (key, json) in lists {
             if let Some(json) = json {

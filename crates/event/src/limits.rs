@@ -118,6 +118,12 @@ pub const RECENT_EVENTS_MAX: u64 = 4 * FLUSH_EVENTS_MIN;
 pub const RECENT_BYTES_MAX: u64 = 4 * FLUSH_BYTES_MIN;
 /// Seconds that a write waits for room in memory; then it is answered 503.
 pub const ROOM_SECONDS_MAX: u64 = 5;
+/// Seconds after which the checkpoint of a log is signed again with the time, if nothing was recorded meanwhile.
+pub const SILENCE_SECONDS_MAX: u64 = 60;
+/// The file of the last checkpoints of all logs, in bytes, as it is read: about 100,000 of them.
+pub const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Witnesses of a server.
+pub const WITNESSES_MAX: usize = 16;
 /// Rows of one segment.
 pub const SEGMENT_ROWS_MAX: u32 = 1024 * 1024;
 /// Bytes of the files of segments that are merged into one.

@@ -108,9 +108,14 @@ pub fn inner(salt: &[u8; SALT_BYTES], canonical: &[u8]) -> [u8; 32] {
 
 /// The entry of an event in its log: what the Merkle leaf is the hash of.
 pub fn entry(recorded_ms: u64, inner: &[u8; 32]) -> [u8; ENTRY_BYTES] {
+    entry_of_hash(&hash(&[ENTRY_DOMAIN, &recorded_ms.to_be_bytes(), inner]))
+}
+
+/// The entry from what follows its first byte, the version, which is the same in all.
+pub fn entry_of_hash(hash: &[u8; 32]) -> [u8; ENTRY_BYTES] {
     let mut entry = [1; ENTRY_BYTES];
     let (_, hashed) = entry.split_at_mut(1);
-    hashed.copy_from_slice(&hash(&[ENTRY_DOMAIN, &recorded_ms.to_be_bytes(), inner]));
+    hashed.copy_from_slice(hash);
     entry
 }
 

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{ORDERED_EVENTS_MAX, SELECTIONS_BYTES_MAX};
+use trailbook_event::seal::SALT_BYTES;
 use trailbook_store::{Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
@@ -62,11 +63,14 @@ pub struct Found {
     pub recorded_ms: i64,
     /// Its canonical bytes.
     pub canonical: Vec<u8>,
+    /// What hides them in the log's entry: whoever has both can tell that the entry is theirs.
+    pub salt: [u8; SALT_BYTES],
 }
 
 impl Found {
     fn of(row: &Row<'_>) -> Self {
-        Self { sequence: row.sequence, recorded_ms: row.recorded_ms, canonical: row.canonical.to_vec() }
+        let Row { sequence, recorded_ms, canonical, salt, .. } = *row;
+        Self { sequence, recorded_ms, canonical: canonical.to_vec(), salt: *salt }
     }
 }
 

@@ -50,6 +50,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         idempotency_window_ms: settings.idempotency_window_ms,
         clock: clock.clone(),
         tuning: settings.tuning.clone(),
+        logs: settings.logs.clone(),
     })
     .await?;
     set_file_entries(&store, &settings).await?;

@@ -7,6 +7,7 @@
 mod duration;
 mod external_access;
 mod read;
+mod witnesses;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +16,8 @@ use std::str::FromStr;
 
 use trailbook_event::limits::{CHUNK_EVENTS_MAX, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX};
 use trailbook_event::{Severity, exclude, redact};
-use trailbook_store::Tuning;
+use trailbook_store::{LogOptions, Tuning};
+use trailbook_tlog::VerifierKey;
 
 pub use duration::parse_duration_ms;
 pub use external_access::ExternalAccess;
@@ -64,6 +66,19 @@ pub struct Settings {
     pub severity_log_levels: SeverityLogLevels,
     /// Tokens that the configuration gives.
     pub external_access: Vec<ExternalAccess>,
+    /// How logs are named and kept.
+    pub logs: LogOptions,
+    /// Who is asked to cosign checkpoints.
+    pub witnesses: Vec<Witness>,
+}
+
+/// A witness: somebody else who sees checkpoints and cosigns those of logs that only grow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// What its cosignatures are checked with.
+    pub key: VerifierKey,
+    /// Where it takes submissions; `/add-checkpoint` is added.
+    pub url: String,
 }
 
 /// Where a server's certificate and its key lie, both PEM.
@@ -208,6 +223,10 @@ pub struct Layer {
     pub exclusion_rules: Option<Vec<exclude::RuleConfig>>,
     pub severity_log_levels: SeverityLogLevelsLayer,
     pub external_access: Option<Vec<ExternalAccess>>,
+    pub origin: Option<String>,
+    pub secret_file: Option<PathBuf>,
+    pub checkpoint_copies: Option<Vec<PathBuf>>,
+    pub witnesses: Option<Vec<Witness>>,
 }
 
 /// Why there are no settings.
@@ -290,6 +309,10 @@ impl Layer {
                 critical: levels.critical.or(below.critical),
             },
             external_access: self.external_access.or(lower.external_access),
+            origin: self.origin.or(lower.origin),
+            secret_file: self.secret_file.or(lower.secret_file),
+            checkpoint_copies: self.checkpoint_copies.or(lower.checkpoint_copies),
+            witnesses: self.witnesses.or(lower.witnesses),
         }
     }
 
@@ -318,6 +341,12 @@ impl Layer {
                 critical: levels.critical.unwrap_or(default.critical),
             },
             external_access: self.external_access.unwrap_or_default(),
+            logs: LogOptions {
+                origin: self.origin.unwrap_or_else(|| LogOptions::ORIGIN_DEFAULT.to_owned()),
+                secret: self.secret_file,
+                copies: self.checkpoint_copies.unwrap_or_default(),
+            },
+            witnesses: self.witnesses.unwrap_or_default(),
         };
         settings.check()?;
         Ok(settings)
@@ -351,6 +380,7 @@ impl Settings {
         let rules = |key: &str, reason: String| SettingsError::value(key, reason);
         redact::Rules::new(&self.redaction_rules).map_err(|reason| rules("redaction_rules", reason))?;
         exclude::Rules::new(&self.exclusion_rules).map_err(|reason| rules("exclusion_rules", reason))?;
+        witnesses::check(&self.logs, &self.witnesses)?;
         external_access::check(&self.external_access)
     }
 }
@@ -395,6 +425,8 @@ impl fmt::Debug for Settings {
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
             .field("external_access", &self.external_access)
+            .field("logs", &self.logs)
+            .field("witnesses", &self.witnesses)
             .finish()
     }
 }
@@ -419,6 +451,10 @@ impl fmt::Debug for Layer {
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
             .field("external_access", &self.external_access)
+            .field("origin", &self.origin)
+            .field("secret_file", &self.secret_file)
+            .field("checkpoint_copies", &self.checkpoint_copies)
+            .field("witnesses", &self.witnesses)
             .finish()
     }
 }

@@ -150,8 +150,8 @@ fn chunks_of(files: &Arc<Files>, entry: &Entry) -> Result<Vec<Input>, Error> {
     let mut kept: Vec<Kept> = Vec::new();
     for part in segment.parts() {
         for row in part.rows.clone() {
-            let (event, salt) = reader.row(row)?;
-            kept.push(Kept::of(part.log, &event, *salt));
+            let event = reader.row(row)?;
+            kept.push(Kept::of(part.log, &event));
             if kept.len() >= trailbook_event::limits::CHUNK_EVENTS_MAX {
                 inputs.push(chunk(&kept)?);
                 kept.clear();
@@ -181,15 +181,15 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(log: i64, row: &Row<'_>, salt: [u8; trailbook_event::seal::SALT_BYTES]) -> Self {
+    fn of(log: i64, row: &Row<'_>) -> Self {
         let Row { sequence, recorded_ms, occurred_ns, .. } = *row;
-        let (canonical, spans) = (row.canonical.to_vec(), row.spans.to_vec());
+        let (canonical, spans, salt) = (row.canonical.to_vec(), row.spans.to_vec(), *row.salt);
         Self { log, sequence, recorded_ms, occurred_ns, canonical, spans, salt }
     }
 
     fn entry(&self) -> BuildEntry<'_> {
         let Self { sequence, recorded_ms, occurred_ns, .. } = *self;
-        let row = Row { sequence, recorded_ms, occurred_ns, canonical: &self.canonical, spans: &self.spans };
-        BuildEntry { log: self.log, row, salt: &self.salt }
+        let (canonical, salt, spans) = (&self.canonical, &self.salt, &self.spans);
+        BuildEntry { log: self.log, row: Row { sequence, recorded_ms, occurred_ns, canonical, salt, spans } }
     }
 }

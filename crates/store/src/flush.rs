@@ -16,6 +16,7 @@ use trailbook_event::limits::{FLUSH_WINDOWS_MAX, SEGMENT_OWN_ROWS_MIN};
 
 use crate::compact::{Candidate, Sizes};
 use crate::journal::commit;
+use crate::logs::Logs;
 use crate::manifest::{self, Entry, FileEntry, Files, Handle, Window, index_name, rows_name};
 use crate::object::Objects;
 use crate::pair;
@@ -33,6 +34,8 @@ pub(crate) struct Mover {
     pub(crate) catalog: Catalog,
     pub(crate) recent: Arc<Recent>,
     pub(crate) files: Arc<Files>,
+    /// None where nothing is flushed.
+    pub(crate) logs: Option<Arc<Logs>>,
     /// Set when the server stops.
     pub(crate) stop: Arc<AtomicBool>,
     /// What makes a chunk.
@@ -84,6 +87,7 @@ impl Mover {
             catalog,
             recent,
             files,
+            logs: None,
             stop: Arc::default(),
             chunk,
             segment,
@@ -169,9 +173,28 @@ impl Mover {
                 }
             }
         }
-        self.change(&added, &[], &moved(chunks)).await?;
+        let moved = moved(chunks);
+        if let Err(error) = self.cover(&moved).await {
+            self.discard(&added).await;
+            return Err(error);
+        }
+        self.change(&added, &[], &moved).await?;
         let handles = self.handles(added);
         self.recent.flushed(chunks.len(), handles);
+        Ok(())
+    }
+
+    /// Sees to it that entries of these events are durable, under committed checkpoints: only then do frames go.
+    async fn cover(&self, moved: &BTreeMap<i64, (u64, u64)>) -> Result<(), Failed> {
+        let Some(logs) = &self.logs else { return Ok(()) };
+        logs.integrate().await?;
+        for (log, (_, end)) in moved {
+            let size = logs.size(*log);
+            if size < *end {
+                let reason = format!("its checkpoint has {size} entries, its journal more than {end}");
+                return Err(Failed::Kept(Error::Damaged { what: format!("log {log}"), reason }));
+            }
+        }
         Ok(())
     }
 

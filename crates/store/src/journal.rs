@@ -26,6 +26,7 @@ use trailbook_event::{Sealed, Uuid};
 
 use crate::flush::{Failed, Mover};
 use crate::keeper::Signals;
+use crate::logs::Logs;
 use crate::recent::{Frame, Recent, Size};
 use crate::{Catalog, CredentialId, Error, Organization};
 
@@ -124,7 +125,12 @@ struct Waiting {
 }
 
 impl Journal {
-    pub(crate) fn start(catalog: Catalog, recent: Arc<Recent>, signals: Arc<Signals>, limits: Limits) -> Self {
+    pub(crate) fn start(
+        catalog: Catalog,
+        (recent, logs): (Arc<Recent>, Arc<Logs>),
+        signals: Arc<Signals>,
+        limits: Limits,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(APPENDS_WAITING_MAX);
         let state = Arc::new(State {
             signals,
@@ -132,7 +138,7 @@ impl Journal {
             events: AtomicU64::new(0),
             micros: AtomicU64::new(0),
         });
-        let writer = Writer { catalog, recent, state: Arc::clone(&state), limits };
+        let writer = Writer { catalog, recent, logs, state: Arc::clone(&state), limits };
         Self {
             queue: Mutex::new(Some(queue)),
             room: Arc::new(Semaphore::new(APPENDS_WAITING_KIB_MAX as usize)),
@@ -203,7 +209,11 @@ impl Journal {
 
 /// Reads the frames of the journal that memory does not hold: all at the start, the newest after an interruption. With
 /// a mover it moves them on as it goes, so that memory stays bounded.
-pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Mover>) -> Result<(), Error> {
+pub(crate) async fn load(
+    catalog: &Catalog,
+    (recent, logs): (&Recent, &Logs),
+    mover: Option<&Mover>,
+) -> Result<(), Error> {
     for organization in catalog.organizations().await? {
         loop {
             let next = recent.next_sequence(organization.log);
@@ -222,7 +232,7 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Move
                     return Err(Error::Damaged { what: what(), reason: "the frame before it is missing".to_owned() });
                 }
                 let frame = frame.map_err(|reason| Error::Damaged { what: what(), reason })?;
-                recent.add(organization.log, frame);
+                add(recent, logs, organization.log, frame);
             }
             if let Some(mover) = mover {
                 move_on(recent, mover).await?;
@@ -230,6 +240,12 @@ pub(crate) async fn load(catalog: &Catalog, recent: &Recent, mover: Option<&Move
         }
     }
     Ok(())
+}
+
+/// Lets a committed frame be found, and go into its log's tree.
+fn add(recent: &Recent, logs: &Logs, log: i64, mut frame: Frame) {
+    logs.push(log, frame.take_leaves());
+    recent.add(log, frame);
 }
 
 async fn move_on(recent: &Recent, mover: &Mover) -> Result<(), Error> {
@@ -259,6 +275,7 @@ pub(crate) async fn check_heads(catalog: &Catalog, recent: &Recent) -> Result<()
 struct Writer {
     catalog: Catalog,
     recent: Arc<Recent>,
+    logs: Arc<Logs>,
     state: Arc<State>,
     limits: Limits,
 }
@@ -344,9 +361,9 @@ impl Writer {
             return self.recover().await;
         }
         for (log, frame) in frames {
-            self.recent.add(log, frame);
+            add(&self.recent, &self.logs, log, frame);
         }
-        self.state.signals.grew.notify_one();
+        self.state.signals.grew();
         true
     }
 
@@ -381,7 +398,7 @@ impl Writer {
 
     async fn read_again(&self) -> Result<(), Error> {
         commit::wait_for_others(&self.catalog).await?;
-        load(&self.catalog, &self.recent, None).await
+        load(&self.catalog, (&self.recent, &self.logs), None).await
     }
 }
 

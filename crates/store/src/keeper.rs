@@ -19,14 +19,17 @@ use crate::{Disk, Error, Tuning};
 const TICK: Duration = Duration::from_secs(1);
 /// How often compaction looks for work when nobody wakes it.
 const COMPACT_EVERY: Duration = Duration::from_secs(30);
+/// The pause between two rounds of checkpoints.
+const ROUND_PAUSE: Duration = Duration::from_millis(300);
 /// The longest pause after failures that follow each other.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What the tasks and the store tell each other.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// Frames were added.
-    pub(crate) grew: Notify,
+    /// Frames were added: for chunks, and for the trees.
+    grew: Notify,
+    committed: Notify,
     chunked: Notify,
     flushed: Notify,
     /// Whether the disk's reserve is touched.
@@ -39,11 +42,18 @@ impl Signals {
     pub(crate) fn new(is_poisoned: Arc<watch::Sender<bool>>) -> Self {
         Self {
             grew: Notify::new(),
+            committed: Notify::new(),
             chunked: Notify::new(),
             flushed: Notify::new(),
             is_disk_low: AtomicBool::new(false),
             is_poisoned,
         }
+    }
+
+    /// Says that frames were added.
+    pub(crate) fn grew(&self) {
+        self.grew.notify_one();
+        self.committed.notify_one();
     }
 
     /// Says what failed; an unknown outcome poisons the store.
@@ -81,12 +91,13 @@ impl Keeper {
             })
         };
         let all = || (Arc::clone(&mover), Arc::clone(&signals));
-        let (a, b, c, d) = (all(), all(), all(), all());
+        let (a, b, c, d, e) = (all(), all(), all(), all(), all());
         let tasks = vec![
             task(Box::new(chunk(a.0, a.1))),
             task(Box::new(flush(b.0, b.1, tuning.clone()))),
             task(Box::new(compact(c.0, c.1))),
             task(Box::new(watch_disk(d.1, tuning.disk, data_dir))),
+            task(Box::new(integrate(e.0, e.1))),
         ];
         Self { stop, mover, tasks }
     }
@@ -102,6 +113,9 @@ impl Keeper {
         // Whatever was in the middle of a transaction has ended when its lock is free.
         drop(self.mover.flushing.lock().await);
         drop(self.mover.compacting.lock().await);
+        if let Some(logs) = &self.mover.logs {
+            logs.idle().await;
+        }
     }
 }
 
@@ -169,6 +183,23 @@ async fn compact(mover: Arc<Mover>, signals: Arc<Signals>) {
             }
         }
         remove_old(&mover).await;
+    }
+}
+
+/// Brings what is committed under signed checkpoints, well within a second.
+async fn integrate(mover: Arc<Mover>, signals: Arc<Signals>) {
+    let Some(logs) = mover.logs.clone() else { return };
+    loop {
+        tokio::select! {
+            () = signals.committed.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if let Err(error) = logs.integrate().await {
+            signals.failed("signing checkpoints", &error);
+            tokio::time::sleep(TICK).await;
+        }
+        // What comes meanwhile shares the next round.
+        tokio::time::sleep(ROUND_PAUSE).await;
     }
 }
 

@@ -22,6 +22,7 @@ mod flush;
 mod journal;
 mod keeper;
 mod lock;
+mod logs;
 mod manifest;
 mod object;
 mod organization;
@@ -38,6 +39,9 @@ use trailbook_event::limits::{
     RECENT_BYTES_MAX, RECENT_EVENTS_MAX, ROOM_SECONDS_MAX, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
 };
 
+use trailbook_tlog::Hash;
+use trailbook_tlog::tile::Tile;
+
 pub use catalog::Catalog;
 pub use check::{Checked, check};
 pub use clock::Clock;
@@ -45,6 +49,7 @@ pub use credential::{Credential, CredentialId};
 pub use disk::Disk;
 pub use error::Error;
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
+pub use logs::{Log, LogOptions, Proof, Published};
 pub use organization::{DEFAULT_ORGANIZATION, Organization};
 pub use recent::{Frame, Row, SegmentPart, Snapshot};
 pub use segment::Segment;
@@ -66,6 +71,8 @@ pub struct Options {
     pub clock: Clock,
     /// When events move on.
     pub tuning: Tuning,
+    /// How logs are named and kept.
+    pub logs: LogOptions,
 }
 
 /// When events move from one place to the next, and how much memory they may have.
@@ -118,6 +125,7 @@ impl Default for Tuning {
 pub struct Store {
     catalog: Catalog,
     recent: Arc<recent::Recent>,
+    logs: Arc<logs::Logs>,
     journal: journal::Journal,
     mover: Arc<flush::Mover>,
     signals: Arc<keeper::Signals>,
@@ -141,15 +149,18 @@ impl Store {
         let recent = Arc::new(recent::Recent::default());
         let chunk = recent::Size { events: tuning.chunk_events.max(1) as u64, bytes: CHUNK_BYTES_MIN };
         let segment = recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX };
-        let mover = flush::Mover::new(catalog.clone(), Arc::clone(&recent), files, (chunk, segment));
-        let mover = Arc::new(mover);
+        let mut mover = flush::Mover::new(catalog.clone(), Arc::clone(&recent), files, (chunk, segment));
         mover.load_manifest().await?;
-        journal::load(&catalog, &recent, Some(&mover)).await?;
+        let logs = logs::Logs::open(catalog.clone(), &options.data_dir, &options.logs, mover.spent.clone()).await?;
+        let logs = Arc::new(logs);
+        mover.logs = Some(Arc::clone(&logs));
+        let mover = Arc::new(mover);
+        journal::load(&catalog, (&recent, &logs), Some(&mover)).await?;
         journal::check_heads(&catalog, &recent).await?;
         let signals = Arc::new(keeper::Signals::new(Arc::clone(catalog.is_poisoned())));
         let journal = journal::Journal::start(
             catalog.clone(),
-            Arc::clone(&recent),
+            (Arc::clone(&recent), Arc::clone(&logs)),
             Arc::clone(&signals),
             journal::Limits {
                 idempotency_window_ms: options.idempotency_window_ms,
@@ -161,6 +172,7 @@ impl Store {
         Ok(Self {
             catalog,
             recent,
+            logs,
             journal,
             mover,
             signals,
@@ -183,6 +195,41 @@ impl Store {
     /// What the organization's log holds now. It does not change while events are added and moved.
     pub fn snapshot(&self, organization: &Organization) -> Snapshot {
         self.recent.snapshot(organization)
+    }
+
+    /// The logs of an organization, the oldest first: frozen ones, and the open one.
+    pub async fn logs(&self, organization: &Organization) -> Result<Vec<Arc<Log>>, Error> {
+        if self.logs.get(organization.log).is_none() {
+            // It was made a moment ago.
+            self.logs.add_new().await?;
+        }
+        Ok(self.logs.of(organization))
+    }
+
+    /// The log of a public name.
+    pub fn log(&self, log_id: &str) -> Option<Arc<Log>> {
+        self.logs.named(log_id)
+    }
+
+    /// The bytes of a tile or bundle under a log's published checkpoint. `None` if it has not so much of it.
+    pub async fn tile(&self, log: &Log, tile: Tile) -> Result<Option<Vec<u8>>, Error> {
+        self.logs.tile(log, tile).await
+    }
+
+    /// The proof that the entry at an index is under a published checkpoint of its log. `None` if it is not.
+    pub async fn inclusion(&self, log: &Log, index: u64, published: &Published) -> Result<Option<Proof>, Error> {
+        self.logs.inclusion(log, index, published).await
+    }
+
+    /// The proof that the first `new` entries of a log begin with the first `old`. `None` unless `old` ≤ `new` ≤ the
+    /// size of the published checkpoint.
+    pub async fn consistency(&self, log: &Log, old: u64, new: u64) -> Result<Option<Vec<Hash>>, Error> {
+        self.logs.consistency(log, old, new).await
+    }
+
+    /// Brings everything that is acknowledged under published checkpoints now.
+    pub async fn integrate(&self) -> Result<(), Error> {
+        self.logs.integrate().await.map_err(flush::Failed::into_error)
     }
 
     /// Events in memory and the bytes that they take.
@@ -279,6 +326,11 @@ impl Store {
         let mut lock = self.lock.lock().await;
         self.journal.close().await;
         self.keeper.lock().await.stop().await;
+        if !self.is_poisoned()
+            && let Err(error) = self.integrate().await
+        {
+            tracing::warn!(%error, "the last events are under no checkpoint yet; they will be at the next start");
+        }
         self.catalog.close().await;
         if let Some(lock) = lock.take() {
             lock.release().await;

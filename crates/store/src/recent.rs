@@ -13,6 +13,7 @@ use trailbook_event::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{Field, Span};
 
+use crate::logs::edge::Leaves;
 use crate::manifest::{Handle, Manifest};
 use crate::segment::build::Entry;
 use crate::segment::{Part, Segment};
@@ -25,6 +26,8 @@ pub struct Frame {
     spans: Vec<Span>,
     rows: Vec<RowEntry>,
     salts: Vec<[u8; SALT_BYTES]>,
+    /// What the log's entries are made of, until they are taken.
+    inners: Vec<[u8; 32]>,
     first_sequence: u64,
     recorded_ms: i64,
 }
@@ -41,6 +44,7 @@ pub(crate) struct RowDraft<'a> {
     pub(crate) canonical: &'a [u8],
     pub(crate) spans: &'a [Span],
     pub(crate) salt: [u8; SALT_BYTES],
+    pub(crate) inner: [u8; 32],
     pub(crate) occurred_ns: i64,
 }
 
@@ -50,6 +54,7 @@ impl Frame {
             text: Vec::with_capacity(text_bytes),
             rows: Vec::with_capacity(rows),
             salts: Vec::with_capacity(rows),
+            inners: Vec::with_capacity(rows),
             ..Self::default()
         }
     }
@@ -61,6 +66,7 @@ impl Frame {
             occurred_ns: draft.occurred_ns,
         });
         self.salts.push(draft.salt);
+        self.inners.push(draft.inner);
         self.text.extend_from_slice(draft.canonical);
         self.spans.extend_from_slice(draft.spans);
     }
@@ -75,6 +81,12 @@ impl Frame {
 
     pub(crate) fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// What becomes its log's entries; it is kept elsewhere from here on.
+    pub(crate) fn take_leaves(&mut self) -> Leaves {
+        let inners = std::mem::take(&mut self.inners);
+        Leaves { first_sequence: self.first_sequence, recorded_ms: self.recorded_ms, inners }
     }
 
     pub(crate) fn text(&self) -> &[u8] {
@@ -97,13 +109,14 @@ impl Frame {
             recorded_ms: self.recorded_ms,
             occurred_ns: entry.occurred_ns,
             canonical: self.text.get(entry.text_start as usize..text_end)?,
+            salt: self.salts.get(i)?,
             spans: self.spans.get(entry.spans_start as usize..spans_end)?,
         })
     }
 
     /// Its events as what a chunk is built from.
     fn entries(&self, log: i64) -> impl Iterator<Item = Entry<'_>> {
-        self.rows().zip(&self.salts).map(move |(row, salt)| Entry { log, row, salt })
+        self.rows().map(move |row| Entry { log, row })
     }
 
     fn end_sequence(&self) -> u64 {
@@ -131,6 +144,8 @@ pub struct Row<'a> {
     pub occurred_ns: i64,
     /// Its canonical bytes.
     pub canonical: &'a [u8],
+    /// What hides them in the log's entry.
+    pub salt: &'a [u8; SALT_BYTES],
     /// Where its fields lie in them.
     pub spans: &'a [Span],
 }

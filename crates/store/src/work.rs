@@ -16,11 +16,13 @@ pub enum Work {
     Compact,
     /// What a flush or compaction wrote is read back and compared.
     Verify,
+    /// Events become entries of their logs, under signed checkpoints.
+    Integrate,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chunk, Self::Flush, Self::Compact, Self::Verify];
+    pub const ALL: [Self; 5] = [Self::Chunk, Self::Flush, Self::Compact, Self::Verify, Self::Integrate];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Work {
             Self::Flush => "flush",
             Self::Compact => "compact",
             Self::Verify => "verify",
+            Self::Integrate => "integrate",
         }
     }
 }
@@ -51,12 +54,13 @@ impl Spent {
     }
 
     fn slot(&self, of: Work) -> &AtomicU64 {
-        let [chunk, flush, compact, verify] = &*self.0;
+        let [chunk, flush, compact, verify, integrate] = &*self.0;
         match of {
             Work::Chunk => chunk,
             Work::Flush => flush,
             Work::Compact => compact,
             Work::Verify => verify,
+            Work::Integrate => integrate,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use trailbook_store::{Clock, Error, Options, Store, Tuning};
+use trailbook_store::{Clock, Error, LogOptions, Options, Store, Tuning};
 
 /// Makes a test on SQLite and a test on PostgreSQL of each behaviour.
 macro_rules! on_both {
@@ -108,6 +108,7 @@ impl Database {
             idempotency_window_ms: WINDOW_MS,
             clock: Clock::system(),
             tuning: Tuning::default(),
+            logs: LogOptions::default(),
         }
     }
 

@@ -145,6 +145,7 @@ fn child() {
             idempotency_window_ms: 1_000,
             clock: quick_clock(),
             tuning: tuning(),
+            logs: Default::default(),
         };
         let sender = Sender::of(&Arc::new(Store::open(options).await.unwrap()), "killed").await;
         let write = |writer| write_until_killed(sender.clone(), writer);

@@ -16,6 +16,8 @@ mod ids;
 mod keys;
 mod kill;
 mod limits;
+mod logs;
+mod logs_restart;
 mod opening;
 mod organizations;
 mod postgres;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tempfile::TempDir;
-use trailbook_store::{Error, Options, Store, check};
+use trailbook_store::{Error, LogOptions, Options, Store, check};
 
 use crate::database::{Database, on_postgres, on_sqlite};
 use crate::segments::everything;
@@ -34,7 +34,8 @@ fn a_postgres_catalog_has_one_server_at_a_time() {
     on_postgres(async |database| {
         let store = database.open().await;
         let elsewhere = TempDir::new().unwrap();
-        let options = || Options { data_dir: elsewhere.path().to_owned(), ..database.options() };
+        let logs = LogOptions { secret: Some(database.dir().join("secret")), ..LogOptions::default() };
+        let options = || Options { data_dir: elsewhere.path().to_owned(), logs: logs.clone(), ..database.options() };
         let error = Store::open(options()).await.expect_err("the catalog is in use");
         assert_eq!(error.to_string(), "another trailbook server works on this catalog");
         store.close().await;

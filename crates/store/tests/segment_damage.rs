@@ -63,7 +63,7 @@ fn readable(sender: &Sender) -> (Vec<u64>, Vec<Error>) {
         let mut reader = RowReader::new(&segment);
         for row in place.part.rows.clone() {
             match reader.row(row) {
-                Ok((row, _)) => sequences.push(row.sequence),
+                Ok(row) => sequences.push(row.sequence),
                 Err(error) => errors.push(error),
             }
         }
@@ -190,7 +190,7 @@ fn found_by_index(sender: &Sender) -> Vec<(String, Vec<u64>)> {
         let segment = place.open().unwrap();
         let mut reader = RowReader::new(&segment);
         let mut sequences =
-            |rows: Vec<u32>| -> Vec<u64> { rows.iter().map(|row| reader.row(*row).unwrap().0.sequence).collect() };
+            |rows: Vec<u32>| -> Vec<u64> { rows.iter().map(|row| reader.row(*row).unwrap().sequence).collect() };
         for column in 0..segment.columns().len() as u32 {
             let name = segment.columns()[column as usize].to_string();
             found.push((format!("{name} is there"), sequences(rows_of(&segment.present(column).unwrap()))));
@@ -211,7 +211,7 @@ fn found_by_index(sender: &Sender) -> Vec<(String, Vec<u64>)> {
         words.for_each(0..words.len(), each).unwrap();
         let id = segment.column(&ColumnName::Field(Field::Id)).unwrap();
         let Values::Located(locator) = segment.values(id).unwrap() else { panic!("ids are located") };
-        let one: Row<'_> = reader.row(0).unwrap().0;
+        let one: Row<'_> = reader.row(0).unwrap();
         let mut candidates = Vec::new();
         let value = one.values(Field::Id).next().unwrap().1;
         locator.candidates(trailbook_store::segment::hash(value), &mut candidates).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Vec<Found> {
     for place in snapshot.segments() {
         let segment = place.open().unwrap();
         let mut reader = RowReader::new(&segment);
-        place.part.rows.clone().for_each(|row| add(reader.row(row).unwrap().0));
+        place.part.rows.clone().for_each(|row| add(reader.row(row).unwrap()));
     }
     found.into_values().collect()
 }
@@ -264,7 +264,7 @@ async fn few_segments_are_open_at_once(database: &Database) {
         places[n].open().unwrap();
     }
     assert_eq!(open(), 2 * (OPEN + 1), "one is held by who reads it");
-    assert_eq!(RowReader::new(&held).row(0).unwrap().0.sequence, 0);
+    assert_eq!(RowReader::new(&held).row(0).unwrap().sequence, 0);
     assert!(!Arc::ptr_eq(&held, &places[0].open().unwrap()));
     drop((held, kept));
     assert_eq!(open(), 2 * OPEN);

@@ -24,12 +24,12 @@ const LAYERS: [Layer; 7] = [
     Layer {
         package: "trailbook-server",
         level: 3,
-        may_use: &["trailbook-query", "trailbook-store", "trailbook-event"],
+        may_use: &["trailbook-query", "trailbook-store", "trailbook-event", "trailbook-tlog"],
     },
     Layer {
         package: "trailbook",
         level: 4,
-        may_use: &["trailbook-server", "trailbook-query", "trailbook-store", "trailbook-event"],
+        may_use: &["trailbook-server", "trailbook-query", "trailbook-store", "trailbook-event", "trailbook-tlog"],
     },
     Layer { package: "xtask", level: 0, may_use: &[] },
 ];

@@ -13,7 +13,7 @@ use serde_json::json;
 use trailbook_event::Uuid;
 use trailbook_event::limits::RECENT_EVENTS_MAX;
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
-use trailbook_store::{Append, Clock, Credential, Options, Store, Tuning, Work};
+use trailbook_store::{Append, Clock, Credential, LogOptions, Options, Store, Tuning, Work};
 
 use crate::generate::{Generator, ORGANIZATIONS, RUN_EVENTS, Random, organization_name};
 use crate::parameters::Parameters;
@@ -65,6 +65,7 @@ pub(crate) fn options(folder: &Path) -> Options {
         idempotency_window_ms: DAY_MS,
         clock: Clock::system(),
         tuning: Tuning::default(),
+        logs: LogOptions::default(),
     }
 }
 

@@ -141,7 +141,7 @@ impl<'q> Search<'q> {
     fn facet_by_row(&self, matching: &Matching<'q>, site: &Site, counts: &mut Counts) -> Result<(), Error> {
         let mut reader = RowReader::scan(matching.place.segment()?);
         for row in matching.ascending(matching.selection.rows.clone())? {
-            add_row(counts, site, &reader.row(row?)?.0)?;
+            add_row(counts, site, &reader.row(row?)?)?;
         }
         Ok(())
     }

@@ -276,7 +276,7 @@ impl Ascending<'_> {
             }
         }
         match (&mut self.checks, &mut self.reader) {
-            (Some(checks), Some(reader)) => Ok(!checks.has(row)? || self.matcher.matches(&reader.row(row)?.0)),
+            (Some(checks), Some(reader)) => Ok(!checks.has(row)? || self.matcher.matches(&reader.row(row)?)),
             _ => Ok(true),
         }
     }

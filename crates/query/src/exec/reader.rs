@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use trailbook_event::Span;
 use trailbook_event::limits::{ORDERED_EVENTS_MAX, SCAN_DICTIONARIES_BYTES_MAX, SEGMENTS_READ_MAX};
+use trailbook_event::seal::SALT_BYTES;
 use trailbook_store::Row;
 use trailbook_store::segment::{BLOCK_ROWS, RowReader};
 
@@ -54,7 +55,7 @@ impl<'q> Reader<'q> {
         match at {
             At::Tail(row) => Ok(Some(each(row))),
             At::Segment { place, row } => match self.opened(*place)? {
-                Some(opened) => Ok(Some(each(&opened.rows.row(*row)?.0))),
+                Some(opened) => Ok(Some(each(&opened.rows.row(*row)?))),
                 None => Ok(None),
             },
         }
@@ -187,6 +188,7 @@ struct HeldRow {
     sequence: u64,
     recorded_ms: i64,
     occurred_ns: i64,
+    salt: [u8; SALT_BYTES],
     text: Range<usize>,
     spans: Range<usize>,
 }
@@ -200,6 +202,7 @@ impl Held {
             sequence: row.sequence,
             recorded_ms: row.recorded_ms,
             occurred_ns: row.occurred_ns,
+            salt: *row.salt,
             text: text..self.text.len(),
             spans: spans..self.spans.len(),
         };
@@ -215,6 +218,7 @@ impl Held {
             recorded_ms: held.recorded_ms,
             occurred_ns: held.occurred_ns,
             canonical: self.text.get(held.text.clone())?,
+            salt: &held.salt,
             spans: self.spans.get(held.spans.clone())?,
         })
     }

@@ -36,7 +36,7 @@ fn all(state: &State, query: &Query) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     scan(&state.snapshot(0), query, &Cancel::default(), |row| {
         let canonical = row.canonical.to_vec();
-        found.push(Found { sequence: row.sequence, recorded_ms: row.recorded_ms, canonical });
+        found.push(Found { sequence: row.sequence, recorded_ms: row.recorded_ms, canonical, salt: *row.salt });
         true
     })
     .map(|()| found)

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
-use trailbook_store::{Append, Clock, CredentialId, Disk, Item, Options, Organization, Snapshot, Store, Tuning};
+use trailbook_store::{
+    Append, Clock, CredentialId, Disk, Item, LogOptions, Options, Organization, Snapshot, Store, Tuning,
+};
 
 use crate::oracle::Known;
 
@@ -106,6 +108,7 @@ pub(crate) async fn open(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize
         idempotency_window_ms: 1_000_000,
         clock: Clock::from_fn(move || now.load(Ordering::Relaxed)),
         tuning,
+        logs: LogOptions::default(),
     };
     Store::open(options).await.unwrap()
 }

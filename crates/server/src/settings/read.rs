@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use trailbook_event::limits::RULES_MAX;
 
-use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms};
+use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms, witnesses};
 
 /// Every key of a configuration file.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 21] = [
     "data_dir",
     "listen",
     "catalog",
@@ -31,6 +31,10 @@ const KEYS: [&str; 17] = [
     "exclusion_rules",
     "severity_log_level_mappings",
     "external_access",
+    "origin",
+    "secret_file",
+    "checkpoint_copies",
+    "witnesses",
 ];
 /// What Backstage calls `severity_log_level_mappings`.
 const MAPPINGS_ALIAS: &str = "severityLogLevelMappings";
@@ -76,6 +80,10 @@ fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> 
         "redaction_rules" => rules(key, value, |_| Ok(())).map(|v| layer.redaction_rules = Some(v)),
         "exclusion_rules" => rules(key, value, check_patterns).map(|v| layer.exclusion_rules = Some(v)),
         "severity_log_level_mappings" | MAPPINGS_ALIAS => mappings(value).map(|v| layer.severity_log_levels = v),
+        "origin" => text(value).map(|v| layer.origin = Some(v)),
+        "secret_file" => path(value).map(|v| layer.secret_file = Some(v)),
+        "checkpoint_copies" => paths(value).map(|v| layer.checkpoint_copies = Some(v)),
+        "witnesses" => return witnesses::read(key, value).map(|v| layer.witnesses = Some(v)),
         "external_access" => {
             return external_access::read(key, value).map(|v| layer.external_access = Some(v));
         }
@@ -98,13 +106,21 @@ pub(super) fn kind(value: &Value) -> &'static str {
 
 /// The members of a list, of which there is a limit.
 pub(super) fn list(value: Value) -> Result<Vec<Value>, String> {
+    list_of("tables", value)
+}
+
+fn list_of(what: &str, value: Value) -> Result<Vec<Value>, String> {
     match value {
         Value::Array(items) if items.len() > RULES_MAX => {
             Err(format!("{} entries are more than {RULES_MAX}", items.len()))
         }
         Value::Array(items) => Ok(items),
-        other => Err(format!("must be a list of tables, not {}", kind(&other))),
+        other => Err(format!("must be a list of {what}, not {}", kind(&other))),
     }
+}
+
+fn paths(value: Value) -> Result<Vec<PathBuf>, String> {
+    list_of("texts", value)?.into_iter().map(path).collect()
 }
 
 pub(super) fn text(value: Value) -> Result<String, String> {

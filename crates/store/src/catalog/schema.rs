@@ -75,6 +75,39 @@ pub(super) const STEPS: &[&[&str]] = &[
     ],
     // One row: what the folder of its segments knows the catalog by.
     &["CREATE TABLE catalog_name (id BIGINT PRIMARY KEY, name TEXT NOT NULL)"],
+    &[
+        // origin is empty until the log has its keys; keys are sealed, in base64. size: entries under the checkpoint.
+        "ALTER TABLE logs ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE logs ADD COLUMN keys TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE logs ADD COLUMN vkey TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE logs ADD COLUMN clock_vkey TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE logs ADD COLUMN size BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE logs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE logs ADD COLUMN is_public BIGINT NOT NULL DEFAULT 0",
+        // A frozen log grows no more. previous: the log that came before; lost: a checkpoint that it cannot reach.
+        "ALTER TABLE logs ADD COLUMN frozen_ms BIGINT",
+        "ALTER TABLE logs ADD COLUMN previous BIGINT",
+        "ALTER TABLE logs ADD COLUMN lost TEXT NOT NULL DEFAULT ''",
+        // The hashes of 256 entries; root is empty as long as there are fewer. Those in a pack are not here.
+        "CREATE TABLE log_entries (
+        log BIGINT NOT NULL REFERENCES logs (id),
+        bundle BIGINT NOT NULL,
+        hashes {blob} NOT NULL,
+        root {blob} NOT NULL,
+        PRIMARY KEY (log, bundle))",
+        "CREATE TABLE log_packs (
+        log BIGINT NOT NULL REFERENCES logs (id),
+        pack BIGINT NOT NULL,
+        root {blob} NOT NULL,
+        PRIMARY KEY (log, pack))",
+        // The last cosignature of each witness: a signature line over the checkpoint of this size.
+        "CREATE TABLE cosignatures (
+        log BIGINT NOT NULL REFERENCES logs (id),
+        witness TEXT NOT NULL,
+        size BIGINT NOT NULL,
+        line TEXT NOT NULL,
+        PRIMARY KEY (log, witness))",
+    ],
 ];
 
 /// Where the number of applied steps is kept. Made before the steps.

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 
 use trailbook_event::limits::{BATCH_EVENTS_MAX, COMMIT_EVENTS_MAX, FRAME_TEXT_BYTES_MAX};
 use trailbook_event::seal::SALT_BYTES;
-use trailbook_event::{Sealed, Span, canonical, json, normalise};
+use trailbook_event::{Sealed, Span, canonical, json, normalise, seal};
 
 use crate::recent::{Frame, RowDraft};
 
@@ -55,6 +55,7 @@ pub(crate) fn encode(events: &[Sealed]) -> Result<Encoded, String> {
             canonical: event.canonical(),
             spans: event.spans(),
             salt: *event.salt(),
+            inner: *event.inner(),
             occurred_ns: event.occurred_at().nanos(),
         });
     }
@@ -104,10 +105,13 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Frame, String> {
     let mut frame = Frame::with_capacity(count, text.len());
     for _ in 0..count {
         let salt = *events.take(SALT_BYTES)?.first_chunk().ok_or("it ends too early")?;
-        events.take(32)?;
+        let inner = *events.take(32)?.first_chunk().ok_or("it ends too early")?;
         let canonical = rest.take(events.number()? as usize)?;
+        if seal::inner(&salt, canonical) != inner {
+            return Err("an event is not the one that was sealed".to_owned());
+        }
         let (occurred_ns, spans) = reread(canonical)?;
-        frame.push(RowDraft { canonical, spans: &spans, salt, occurred_ns });
+        frame.push(RowDraft { canonical, spans: &spans, salt, inner, occurred_ns });
     }
     if !rest.0.is_empty() {
         return Err("its text is longer than its events".to_owned());

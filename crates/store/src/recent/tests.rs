@@ -9,6 +9,7 @@ fn frame(log: i64, first_sequence: u64, events: u64) -> Frame {
     for sequence in first_sequence..first_sequence + events {
         let sample = Sample::of(log, sequence, &event(&mut Random(sequence)));
         frame.push(RowDraft {
+            inner: [0; 32],
             canonical: &sample.canonical,
             spans: &sample.spans,
             salt: sample.salt,

@@ -3,7 +3,6 @@
 //! This is where an event's values are looked at, once: each becomes a number, and its row joins that number's rows.
 //! All that comes later, on disk, merges what was made here.
 
-use trailbook_event::seal::SALT_BYTES;
 use trailbook_event::{ContextKey, Field, words};
 
 use super::block::{Compression, Layout, Storage};
@@ -31,7 +30,6 @@ pub(super) const INLINE_VALUES_MIN: u64 = 1_024;
 pub(crate) struct Entry<'a> {
     pub(crate) log: i64,
     pub(crate) row: Row<'a>,
-    pub(crate) salt: &'a [u8; SALT_BYTES],
 }
 
 impl Entry<'_> {
@@ -170,10 +168,10 @@ impl Draft {
         let mut start = 0;
         for ((number, entry), row) in (0u32..).zip(entries).zip(&self.rows) {
             let key = entry.key();
-            let content = content_of(key.sequence, key.recorded_ms, entry.salt, entry.row.canonical);
+            let content = content_of(key.sequence, key.recorded_ms, entry.row.salt, entry.row.canonical);
             add_to_parts(&mut parts, Part::of_row(number, &key, content));
             let block = writer.begin_row(&key);
-            block.row(row.event, row.meta, entry.salt);
+            block.row(row.event, row.meta, entry.row.salt);
             for (column, value) in self.values.get(start..row.values_end).unwrap_or_default() {
                 let rank = ranks.get(*column as usize).and_then(Option::as_ref);
                 match rank.and_then(|ranks| ranks.get(*value as usize)) {

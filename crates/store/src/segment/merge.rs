@@ -381,9 +381,9 @@ fn copy_whole(
     (from, row, key): (u32, u32, Key),
     writer: &mut RowsWriter,
 ) -> Result<(), Error> {
-    let (event, salt) = source.whole.row(from)?;
+    let event = source.whole.row(from)?;
     let target = writer.begin_row(&key);
-    target.row(None, None, salt);
+    target.row(None, None, event.salt);
     target.value(plan.layout.opaque_event.unwrap_or_default(), event.canonical);
     for span in event.spans {
         if span.field == Field::Meta {

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use trailbook_event::seal::SALT_BYTES;
-
 use super::Segment;
 use super::block::{BLOCK_ROWS, Block, Cell};
 use super::column::{Column, GROUP};
@@ -96,8 +94,8 @@ impl<'s> RowReader<'s> {
         self.own.iter().flatten().map(|loaded| bytes(loaded) as u64).sum()
     }
 
-    /// One event, and its salt.
-    pub fn row(&mut self, row: u32) -> Result<(Row<'_>, &[u8; SALT_BYTES]), Error> {
+    /// One event.
+    pub fn row(&mut self, row: u32) -> Result<Row<'_>, Error> {
         let key = self.keys.key(row)?;
         let in_block = self.go_to(row)?;
         let place = if self.is_scan { in_block } else { 0 };
@@ -107,14 +105,14 @@ impl<'s> RowReader<'s> {
         let missing = || self.segment.damaged(format!("it has no row {row}"));
         let salt = self.block.salt(in_block).first_chunk().ok_or_else(missing)?;
         let Rendered { canonical, spans } = self.rendered.get(place).ok_or_else(missing)?;
-        let row = Row {
+        Ok(Row {
             sequence: key.sequence,
             recorded_ms: key.recorded_ms,
             occurred_ns: key.occurred_ns,
             canonical,
+            salt,
             spans,
-        };
-        Ok((row, salt))
+        })
     }
 
     /// Reads the block of a row, if it is not the one that was read last; gives the row's place in it.

@@ -63,12 +63,12 @@ impl Sample {
     }
 
     pub(crate) fn entry(&self) -> Entry<'_> {
-        Entry { log: self.log, row: self.row(), salt: &self.salt }
+        Entry { log: self.log, row: self.row() }
     }
 
     fn row(&self) -> Row<'_> {
         let Self { sequence, recorded_ms, occurred_ns, .. } = *self;
-        Row { sequence, recorded_ms, occurred_ns, canonical: &self.canonical, spans: &self.spans }
+        Row { sequence, recorded_ms, occurred_ns, canonical: &self.canonical, salt: &self.salt, spans: &self.spans }
     }
 
     pub(crate) fn rank(&self) -> (i64, i64, u64) {
@@ -409,10 +409,10 @@ fn check_rows(segment: &Segment, sorted: &[&Sample]) {
     let mut scan = RowReader::scan(segment);
     let mut backwards = RowReader::new(segment);
     let compare = |reader: &mut RowReader<'_>, row: usize| {
-        let (found, salt) = reader.row(row as u32).unwrap();
+        let found = reader.row(row as u32).unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert_eq!(text(found.canonical), text(&sorted[row].canonical), "row {row}");
-        assert_eq!((found, *salt), (sorted[row].row(), sorted[row].salt), "row {row}");
+        assert_eq!(found, sorted[row].row(), "row {row}");
     };
     (0..sorted.len()).for_each(|row| compare(&mut scan, row));
     (0..sorted.len()).rev().step_by(7).for_each(|row| compare(&mut backwards, row));

@@ -37,9 +37,9 @@ fn an_arrow_that_points_up_fails_with_its_line() {
 
 #[test]
 fn tests_may_use_lower_crates_but_not_higher_ones() {
-    let lower = [package("trailbook-server", &[("trailbook-tlog", Some("dev"))]), package("trailbook-tlog", &[])];
+    let lower = [package("trailbook-query", &[("trailbook-tlog", Some("dev"))]), package("trailbook-tlog", &[])];
     assert_eq!(whats(&lower), [""; 0]);
-    let normal = [package("trailbook-server", &[("trailbook-tlog", None)]), package("trailbook-tlog", &[])];
+    let normal = [package("trailbook-query", &[("trailbook-tlog", None)]), package("trailbook-tlog", &[])];
     assert_eq!(whats(&normal).len(), 1);
     let higher = [package("trailbook-event", &[("trailbook-store", Some("dev"))]), package("trailbook-store", &[])];
     assert_eq!(whats(&higher).len(), 1);

@@ -58,7 +58,7 @@ fn more_shapes_of_meta_than_there_may_be_are_kept_as_they_are() {
     let mut sorted: Vec<&Sample> = all.iter().collect();
     sorted.sort_by_key(|sample| sample.rank());
     for (row, sample) in (0u32..).zip(sorted) {
-        assert_eq!(reader.row(row).unwrap().0.canonical, sample.canonical);
+        assert_eq!(reader.row(row).unwrap().canonical, sample.canonical);
     }
 }
 

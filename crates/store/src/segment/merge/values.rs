@@ -263,8 +263,8 @@ pub(crate) fn verify(segment: &Segment) -> Result<(), Error> {
     for part in segment.parts() {
         let mut content = 0u64;
         for row in part.rows.clone() {
-            let (event, salt) = reader.row(row)?;
-            let sum = super::super::part::content_of(event.sequence, event.recorded_ms, salt, event.canonical);
+            let event = reader.row(row)?;
+            let sum = super::super::part::content_of(event.sequence, event.recorded_ms, event.salt, event.canonical);
             content = content.wrapping_add(sum);
         }
         if content != part.content {

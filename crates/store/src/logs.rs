@@ -1,0 +1,384 @@
+//! Logs: the Merkle trees over what was recorded, one open log for each organization, and their signed checkpoints.
+//!
+//! ```text
+//! commit ─► leaves wait ─► round: entries, tree, signature ─► one transaction: entries in, checkpoint in
+//!        ─► the file of checkpoints, and its copies ─► published ─► packs of 65,536 entries
+//! ```
+//!
+//! An entry is the salted commitment to an event (`trailbook_event::seal`), so entries tell nothing and can be public;
+//! an event's sequence is its entry's index. The checkpoint in the catalog is the one that counts: it is committed
+//! before anybody sees it, and replaced only where it is the last one, so two roots of one size are never signed. Events
+//! leave the journal only when their entries are under it.
+//!
+//! On a crash: entries and checkpoint are in the catalog together or not at all; what is not there is made again from
+//! the journal's frames, with the same salts and times, so with the same hashes.
+
+pub(crate) mod copies;
+pub(crate) mod edge;
+pub(crate) mod keys;
+pub(crate) mod pack;
+pub(crate) mod rows;
+
+mod read;
+mod restart;
+mod round;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+use trailbook_tlog::note::Signed;
+use trailbook_tlog::{Checkpoint, Note, Signature, VerifierKey};
+
+use crate::object::{Folder, Objects};
+use crate::work::Spent;
+use crate::{Catalog, Error, Organization};
+use copies::Copies;
+use edge::{Edge, Leaves};
+use keys::{Keys, Secret};
+use rows::LogRow;
+
+pub use read::Proof;
+
+/// The folder of packs in a data folder.
+pub(crate) const LOGS_DIR: &str = "logs";
+
+/// How logs are named and kept.
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// What new origins begin with: the server's name, as `audit.example.com`. An origin never changes.
+    pub origin: String,
+    /// The file with the secret that keys are sealed with, if not the one in the data folder.
+    pub secret: Option<PathBuf>,
+    /// Folders outside the data folder that get a copy of the last checkpoints.
+    pub copies: Vec<PathBuf>,
+}
+
+impl LogOptions {
+    /// What origins begin with where nothing is set.
+    pub const ORIGIN_DEFAULT: &str = "trailbook";
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { origin: Self::ORIGIN_DEFAULT.to_owned(), secret: None, copies: Vec::new() }
+    }
+}
+
+/// All logs.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    catalog: Catalog,
+    objects: Arc<dyn Objects>,
+    copies: Arc<Copies>,
+    secret: Secret,
+    /// What new origins begin with.
+    name: String,
+    all: RwLock<BTreeMap<i64, Arc<Log>>>,
+    /// What was committed and is under no checkpoint.
+    pending: Mutex<HashMap<i64, Vec<Arc<Leaves>>>>,
+    integrating: tokio::sync::Mutex<()>,
+    spent: Spent,
+}
+
+/// One log.
+#[derive(Debug)]
+pub struct Log {
+    id: i64,
+    organization: i64,
+    log_id: [u8; 16],
+    origin: String,
+    key: VerifierKey,
+    clock_key: VerifierKey,
+    /// None when it is frozen.
+    keys: Option<Keys>,
+    is_public: std::sync::atomic::AtomicBool,
+    created_ms: i64,
+    frozen_ms: Option<i64>,
+    previous: Option<i64>,
+    lost: String,
+    /// What the catalog holds.
+    edge: RwLock<Arc<Edge>>,
+    published: watch::Sender<Arc<Published>>,
+}
+
+/// A checkpoint that everybody may see, with what is under it.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Size and root.
+    pub checkpoint: Checkpoint,
+    /// When its clock key signed it last, in seconds since 1970.
+    pub time: u64,
+    note: Note,
+    cosignatures: Vec<Signature>,
+    edge: Arc<Edge>,
+}
+
+impl Published {
+    /// The note: the checkpoint, signed by the log, by its clock, and by witnesses that have seen it.
+    pub fn note(&self) -> Note {
+        let mut note = self.note.clone();
+        self.cosignatures.iter().for_each(|signature| note.add(signature.clone()));
+        note
+    }
+
+    fn of(note: Note, (key, clock_key): (&VerifierKey, &VerifierKey), edge: Arc<Edge>) -> Result<Self, String> {
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|e| e.to_string())?;
+        let signed = note.verify(&[key.clone(), clock_key.clone()]).map_err(|e| e.to_string())?;
+        if !signed.iter().any(|signed| signed.key == *key) {
+            return Err("its key did not sign it".to_owned());
+        }
+        let time = signed.iter().filter_map(|signed: &Signed| signed.time).max().unwrap_or_default();
+        let is_of_entries = checkpoint.size == edge.size() && checkpoint.root == edge.frontier.root();
+        if !is_of_entries {
+            return Err(format!("the entries lead to another root at size {}", edge.size()));
+        }
+        Ok(Self { checkpoint, time, note, cosignatures: Vec::new(), edge })
+    }
+}
+
+impl Log {
+    /// Reads a log with the entries under its checkpoint, and checks that they are.
+    async fn load(catalog: &Catalog, id: i64, secret: Option<&Secret>) -> Result<Self, Error> {
+        let (row, edge) = rows::with_edge(catalog, id).await?;
+        let damaged = |reason: String| Error::Damaged { what: format!("the log {}", row.origin), reason };
+        let keys = match secret {
+            Some(secret) if row.is_open => Some(Keys::open(secret, &row.keys, &row.origin, &row.log_id)?),
+            _ => None,
+        };
+        let key = |vkey: &str| VerifierKey::parse(vkey).map_err(|e| damaged(e.to_string()));
+        let (key, clock_key) = (key(&row.vkey)?, key(&row.clock_vkey)?);
+        if let Some(keys) = &keys
+            && (*keys.log.verifier() != key || *keys.clock.verifier() != clock_key)
+        {
+            return Err(damaged("its public keys are not those of its private ones".to_owned()));
+        }
+        let edge = Arc::new(edge);
+        let published = if row.checkpoint.is_empty() {
+            let checkpoint = Checkpoint { origin: row.origin.clone(), size: edge.size(), root: edge.frontier.root() };
+            let note = Note::new(checkpoint.to_string(), Vec::new());
+            Published { checkpoint, time: 0, note, cosignatures: Vec::new(), edge: Arc::clone(&edge) }
+        } else {
+            let note = Note::parse(&row.checkpoint).map_err(|e| damaged(e.to_string()))?;
+            Published::of(note, (&key, &clock_key), Arc::clone(&edge)).map_err(damaged)?
+        };
+        if published.checkpoint.origin != row.origin {
+            return Err(damaged("its checkpoint is of another log".to_owned()));
+        }
+        let LogRow { organization, log_id, origin, created_ms, frozen_ms, previous, lost, .. } = row;
+        let (edge, published) = (RwLock::new(edge), watch::Sender::new(Arc::new(published)));
+        let is_public = row.is_public.into();
+        Ok(Self {
+            id,
+            organization,
+            log_id,
+            origin,
+            key,
+            clock_key,
+            keys,
+            is_public,
+            created_ms,
+            frozen_ms,
+            previous,
+            lost,
+            edge,
+            published,
+        })
+    }
+
+    /// Its public name, which its path carries: 32 hex digits.
+    pub fn id(&self) -> String {
+        hex(&self.log_id)
+    }
+
+    /// The name that its checkpoints and its key have.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The key that its checkpoints are signed with.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// The key that says when a checkpoint was the last.
+    pub fn clock_key(&self) -> &VerifierKey {
+        &self.clock_key
+    }
+
+    /// Whether anybody may read it.
+    pub fn is_public(&self) -> bool {
+        self.is_public.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// When it was made, in milliseconds since 1970.
+    pub fn created_ms(&self) -> i64 {
+        self.created_ms
+    }
+
+    /// Since when it grows no more, in milliseconds since 1970.
+    pub fn frozen_ms(&self) -> Option<i64> {
+        self.frozen_ms
+    }
+
+    /// A checkpoint that was published and that it cannot reach any more: entries were lost.
+    pub fn lost(&self) -> Option<&str> {
+        (!self.lost.is_empty()).then_some(&self.lost)
+    }
+
+    /// Its last checkpoint.
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(&self.published.borrow())
+    }
+
+    /// Its last checkpoint, as soon as that has this size.
+    pub async fn published_from(&self, size: u64) -> Arc<Published> {
+        let mut published = self.published.subscribe();
+        let found = published.wait_for(|published| published.checkpoint.size >= size).await;
+        // The sender lives as long as the log, so waiting cannot fail.
+        found.map_or_else(|_| self.published(), |found| Arc::clone(&found))
+    }
+
+    /// Whether it is this organization's.
+    pub fn is_of(&self, organization: &Organization) -> bool {
+        self.organization == organization.id
+    }
+
+    fn edge(&self) -> Arc<Edge> {
+        Arc::clone(&self.edge.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_edge(&self, edge: Edge) -> Arc<Edge> {
+        let edge = Arc::new(edge);
+        *self.edge.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&edge);
+        edge
+    }
+}
+
+impl Logs {
+    /// Reads every log, makes keys for those that have none, and refuses to go on where the checkpoints that were
+    /// published are not those of the catalog.
+    pub(crate) async fn open(
+        catalog: Catalog,
+        data_dir: &Path,
+        options: &LogOptions,
+        spent: Spent,
+    ) -> Result<Self, Error> {
+        let rows = rows::all(&catalog).await?;
+        let has_keys = rows.iter().any(|row| row.is_open && !row.keys.is_empty());
+        let logs = Self {
+            objects: Arc::new(Folder::open(&data_dir.join(LOGS_DIR))?),
+            copies: Arc::new(Copies::open(data_dir, &options.copies)?),
+            secret: Secret::open(data_dir, options.secret.as_deref(), has_keys)?,
+            name: options.origin.clone(),
+            all: RwLock::default(),
+            pending: Mutex::default(),
+            integrating: tokio::sync::Mutex::default(),
+            catalog,
+            spent,
+        };
+        logs.add(rows).await?;
+        logs.compare_with_copies().await?;
+        // So the file is there before the first checkpoint that could be missed, and knows what the catalog knows.
+        logs.write_copies(&[]).await?;
+        Ok(logs)
+    }
+
+    /// Takes logs that are not known yet.
+    async fn add(&self, rows: Vec<LogRow>) -> Result<(), Error> {
+        for row in rows {
+            if row.origin.is_empty() {
+                self.make_keys(&row).await?;
+            }
+            let log = Arc::new(Log::load(&self.catalog, row.id, Some(&self.secret)).await?);
+            self.all.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, log);
+        }
+        Ok(())
+    }
+
+    async fn make_keys(&self, row: &LogRow) -> Result<(), Error> {
+        if row.flushed > 0 {
+            return Err(Error::Open(
+                "the data folder was made by a trailbook that did not keep logs yet; start with an empty one, and send \
+                 its events again"
+                    .to_owned(),
+            ));
+        }
+        let origin = format!("{}/log/{}", self.name, hex(&row.log_id));
+        let (keys, sealed) = Keys::make(&self.secret, &origin, &row.log_id)?;
+        let vkeys = (keys.log.verifier().to_string(), keys.clock.verifier().to_string());
+        let mut tx = self.catalog.begin().await?;
+        // Somebody else's keys are as good.
+        tx.put_keys(row.id, (&origin, &vkeys.0, &vkeys.1), &sealed).await?;
+        tx.commit().await
+    }
+
+    /// Takes logs that were made since.
+    pub(crate) async fn add_new(&self) -> Result<(), Error> {
+        let last = self.read().keys().next_back().copied().unwrap_or_default();
+        let new = rows::newer(&self.catalog, last).await?;
+        if new.is_empty() { Ok(()) } else { self.add(new).await }
+    }
+
+    /// Reads again which logs are public.
+    pub(crate) async fn refresh(&self) -> Result<(), Error> {
+        for row in rows::all(&self.catalog).await? {
+            if let Some(log) = self.get(row.id) {
+                log.is_public.store(row.is_public, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<i64, Arc<Log>>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log of this number.
+    pub(crate) fn get(&self, id: i64) -> Option<Arc<Log>> {
+        self.read().get(&id).cloned()
+    }
+
+    /// The log of this public name.
+    pub(crate) fn named(&self, log_id: &str) -> Option<Arc<Log>> {
+        let log_id = unhex(log_id)?;
+        self.read().values().find(|log| log.log_id == log_id).cloned()
+    }
+
+    /// The logs of an organization, the oldest first.
+    pub(crate) fn of(&self, organization: &Organization) -> Vec<Arc<Log>> {
+        self.read().values().filter(|log| log.is_of(organization)).cloned().collect()
+    }
+
+    /// Takes what was committed. What is under the log's checkpoint already is passed over.
+    pub(crate) fn push(&self, log: i64, leaves: Leaves) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = pending.entry(log).or_default();
+        // The journal is read again after a commit whose outcome was not known.
+        if waiting.last().is_none_or(|last| leaves.first_sequence >= last.end()) {
+            waiting.push(Arc::new(leaves));
+        }
+    }
+
+    /// Returns when no round is in work.
+    pub(crate) async fn idle(&self) {
+        drop(self.integrating.lock().await);
+    }
+
+    /// How many entries of a log are under a committed checkpoint.
+    pub(crate) fn size(&self, log: i64) -> u64 {
+        self.get(log).map_or(0, |log| log.edge().size())
+    }
+}
+
+/// Lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads 32 lower-case hex digits.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 16]> {
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hex { u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes) } else { None }
+}
