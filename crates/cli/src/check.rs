@@ -14,8 +14,10 @@ use crate::settings::Place;
 
 /// Check the files of a data folder
 ///
-/// It reads every segment file whole and compares it with what the catalog says of it. What is damaged is named on
-/// standard output, a line each, and makes the exit code 1. It changes nothing, and works beside a running server.
+/// It reads every segment file whole and compares it with what the catalog says of it; every entry of the logs, and
+/// compares them with the signed checkpoints; every event, and compares it with its entry. What is damaged or was
+/// changed is named on standard output, a line each, and makes the exit code 1. It changes nothing, and works beside a
+/// running server.
 ///
 /// Such as: trailbook check --data-dir DIR
 #[derive(Args)]
@@ -86,7 +88,9 @@ fn progress() -> ProgressBar {
 /// How much was checked, in words.
 fn size(checked: &Checked) -> String {
     let segments = counted(checked.segments, "segment");
-    format!("{segments}, {}, {}", counted(checked.events, "event"), bytes(checked.bytes))
+    let logs = format!("{} of {}", counted(checked.logs, "log"), plural(checked.entries, "entry", "entries"));
+    let events = counted(checked.events + checked.journal_events, "event");
+    format!("{segments}, {events}, {}, {logs}", bytes(checked.bytes))
 }
 
 fn summary(first: &Checked, left: &Checked, rebuild_index: bool) -> String {
@@ -104,8 +108,11 @@ fn summary(first: &Checked, left: &Checked, rebuild_index: bool) -> String {
 }
 
 fn as_json(first: &Checked, left: &Checked, rebuild_index: bool) -> String {
-    let Checked { segments, events, bytes, rebuilt, damage } = left;
-    let found = json!({"segments": segments, "events": events, "bytes": bytes, "damage": damage});
+    let Checked { segments, events, bytes, journal_events, logs, entries, rebuilt, damage } = left;
+    let found = json!({
+        "segments": segments, "events": events, "bytes": bytes, "journal_events": journal_events, "logs": logs,
+        "entries": entries, "damage": damage,
+    });
     if !rebuild_index {
         return found.to_string();
     }
@@ -116,8 +123,12 @@ fn as_json(first: &Checked, left: &Checked, rebuild_index: bool) -> String {
 
 /// A number of things: `1 segment`, `12,000 segments`.
 fn counted(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", grouped(number))
+    plural(number, thing, &format!("{thing}s"))
+}
+
+/// A number of things, where their plural is not what is usual.
+fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// A number with a comma between each three digits.

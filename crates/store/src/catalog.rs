@@ -142,6 +142,18 @@ impl Catalog {
         Ok(())
     }
 
+    /// What SQLite finds wrong with its own file; PostgreSQL looks after itself.
+    pub(crate) async fn damage(&self) -> Result<Vec<String>, Error> {
+        if self.is_postgres() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(10)")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::catalog("checking its file"))?;
+        Ok(found.into_iter().filter(|found| found != "ok").map(|found| format!("{SQLITE_FILE}: {found}")).collect())
+    }
+
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }

@@ -1,4 +1,7 @@
-//! Checks segment files against the manifest, and makes indexes again from the rows.
+//! Checks segment files against the manifest, logs against their checkpoints, events against the logs; makes indexes
+//! again from the rows.
+
+mod logs;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,13 +32,20 @@ pub struct Checked {
     pub events: u64,
     /// The bytes of their files.
     pub bytes: u64,
+    /// Events that are in the journal only.
+    pub journal_events: u64,
+    /// Logs that were checked.
+    pub logs: u64,
+    /// Their entries.
+    pub entries: u64,
     /// Segments whose index was made again.
     pub rebuilt: u64,
     /// What is wrong: sentences that name file and offset.
     pub damage: Vec<String>,
 }
 
-/// Reads every segment file of a data folder and compares it with the manifest; with `rebuild_index` it also makes
+/// Reads every segment file of a data folder and compares it with the manifest, every entry of its logs and compares
+/// them with the signed checkpoints, and every event and compares it with its entry; with `rebuild_index` it also makes
 /// every index again from its rows. A check works beside a running server; making indexes again does not.
 pub async fn check(
     data_dir: &Path,
@@ -55,7 +65,11 @@ pub async fn check(
     let files = Arc::new(Files::new(Box::new(folder), CACHE_BYTES, SEGMENTS_OPEN_MAX));
     pair::verify(&*files.objects, &catalog.name().await?)?;
     let mover = Mover::new(catalog.clone(), Arc::default(), files, Default::default());
-    let checked = check_all(&mover, rebuild_index, each).await?;
+    let mut checked = Checked::default();
+    checked.damage.extend(catalog.damage().await?);
+    let logs = logs::Logs::check(&catalog, data_dir, &mut checked).await?;
+    let mut logs = check_all(&mover, logs, &mut checked, rebuild_index, each).await?;
+    logs.check_frames(&catalog, &mut checked).await?;
     catalog.close().await;
     if let Some(lock) = lock {
         lock.release().await;
@@ -65,8 +79,13 @@ pub async fn check(
 
 /// Checks every segment that is in use. Some may be replaced by a server meanwhile: then what took their place is
 /// checked too.
-async fn check_all(mover: &Mover, rebuild_index: bool, each: impl Fn(&Checked)) -> Result<Checked, Error> {
-    let mut checked = Checked::default();
+async fn check_all(
+    mover: &Mover,
+    mut logs: logs::Logs,
+    checked: &mut Checked,
+    rebuild_index: bool,
+    each: impl Fn(&Checked),
+) -> Result<logs::Logs, Error> {
     let mut seen: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     loop {
         let (entries, flushed) = manifest::read(&mover.catalog).await?;
@@ -94,6 +113,11 @@ async fn check_all(mover: &Mover, rebuild_index: bool, each: impl Fn(&Checked)) 
             checked.events = seen.values().map(|(events, _)| events).sum();
             checked.bytes = seen.values().map(|(_, bytes)| bytes).sum();
             checked.damage.extend(found.iter().map(Damage::to_string));
+            if found.is_empty() {
+                let (back, damage) = logs.check_segment(Arc::clone(&mover.files), entry.clone()).await?;
+                logs = back;
+                checked.damage.extend(damage);
+            }
             if rebuild_index {
                 match rebuild(mover, &entry).await {
                     Ok(()) => checked.rebuilt += 1,
@@ -102,12 +126,18 @@ async fn check_all(mover: &Mover, rebuild_index: bool, each: impl Fn(&Checked)) 
                     }
                 }
             }
-            each(&checked);
+            each(checked);
         }
         if !has_replaced {
-            return Ok(checked);
+            return Ok(logs);
         }
     }
+}
+
+/// The first sequence of a log that no segment has.
+async fn flushed_of(catalog: &Catalog, log: i64) -> Result<u64, Error> {
+    let (_, flushed) = manifest::read(catalog).await?;
+    Ok(flushed.get(&log).copied().unwrap_or_default())
 }
 
 /// Writes a segment anew from its rows, and puts it in the place of the old one.

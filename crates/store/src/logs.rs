@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
 use trailbook_tlog::note::Signed;
-use trailbook_tlog::{Checkpoint, Note, Signature, VerifierKey};
+use trailbook_tlog::{Checkpoint, Hash, Note, Signature, VerifierKey};
 
 use crate::object::{Folder, Objects};
 use crate::work::Spent;
@@ -126,8 +126,10 @@ impl Published {
     fn of(note: Note, (key, clock_key): (&VerifierKey, &VerifierKey), edge: Arc<Edge>) -> Result<Self, String> {
         let checkpoint = Checkpoint::parse(note.text()).map_err(|e| e.to_string())?;
         let signed = note.verify(&[key.clone(), clock_key.clone()]).map_err(|e| e.to_string())?;
-        if !signed.iter().any(|signed| signed.key == *key) {
-            return Err("its key did not sign it".to_owned());
+        for key in [key, clock_key] {
+            if !signed.iter().any(|signed| signed.key == *key) {
+                return Err(format!("{} did not sign its checkpoint", key.name()));
+            }
         }
         let time = signed.iter().filter_map(|signed: &Signed| signed.time).max().unwrap_or_default();
         let is_of_entries = checkpoint.size == edge.size() && checkpoint.root == edge.frontier.root();
@@ -140,7 +142,7 @@ impl Published {
 
 impl Log {
     /// Reads a log with the entries under its checkpoint, and checks that they are.
-    async fn load(catalog: &Catalog, id: i64, secret: Option<&Secret>) -> Result<Self, Error> {
+    pub(crate) async fn load(catalog: &Catalog, id: i64, secret: Option<&Secret>) -> Result<Self, Error> {
         let (row, edge) = rows::with_edge(catalog, id).await?;
         let damaged = |reason: String| Error::Damaged { what: format!("the log {}", row.origin), reason };
         let keys = match secret {
@@ -155,14 +157,8 @@ impl Log {
             return Err(damaged("its public keys are not those of its private ones".to_owned()));
         }
         let edge = Arc::new(edge);
-        let published = if row.checkpoint.is_empty() {
-            let checkpoint = Checkpoint { origin: row.origin.clone(), size: edge.size(), root: edge.frontier.root() };
-            let note = Note::new(checkpoint.to_string(), Vec::new());
-            Published { checkpoint, time: 0, note, cosignatures: Vec::new(), edge: Arc::clone(&edge) }
-        } else {
-            let note = Note::parse(&row.checkpoint).map_err(|e| damaged(e.to_string()))?;
-            Published::of(note, (&key, &clock_key), Arc::clone(&edge)).map_err(damaged)?
-        };
+        let note = Note::parse(&row.checkpoint).map_err(|e| damaged(e.to_string()))?;
+        let published = Published::of(note, (&key, &clock_key), Arc::clone(&edge)).map_err(damaged)?;
         if published.checkpoint.origin != row.origin {
             return Err(damaged("its checkpoint is of another log".to_owned()));
         }
@@ -308,9 +304,12 @@ impl Logs {
         let origin = format!("{}/log/{}", self.name, hex(&row.log_id));
         let (keys, sealed) = Keys::make(&self.secret, &origin, &row.log_id)?;
         let vkeys = (keys.log.verifier().to_string(), keys.clock.verifier().to_string());
+        // A log begins with a checkpoint, so one that has none was changed.
+        let checkpoint = Checkpoint { origin: origin.clone(), size: 0, root: Hash::empty_root() };
+        let note = keys.sign(&checkpoint, now_seconds(&self.catalog)).to_string();
         let mut tx = self.catalog.begin().await?;
         // Somebody else's keys are as good.
-        tx.put_keys(row.id, (&origin, &vkeys.0, &vkeys.1), &sealed).await?;
+        tx.put_keys(row.id, (&origin, &vkeys.0, &vkeys.1), (&sealed, &note)).await?;
         tx.commit().await
     }
 
@@ -318,7 +317,12 @@ impl Logs {
     pub(crate) async fn add_new(&self) -> Result<(), Error> {
         let last = self.read().keys().next_back().copied().unwrap_or_default();
         let new = rows::newer(&self.catalog, last).await?;
-        if new.is_empty() { Ok(()) } else { self.add(new).await }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.add(new).await?;
+        // The file names every log before it has entries: one that it does not name was put there.
+        self.write_copies(&[]).await
     }
 
     /// Reads again which logs are public.
@@ -370,6 +374,11 @@ impl Logs {
     pub(crate) fn size(&self, log: i64) -> u64 {
         self.get(log).map_or(0, |log| log.edge().size())
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now_seconds(catalog: &Catalog) -> u64 {
+    u64::try_from(catalog.now_ms() / 1000).unwrap_or_default()
 }
 
 /// Lower-case hex digits.

@@ -146,6 +146,11 @@ impl Database {
         }
     }
 
+    /// The payload of the journal's only frame.
+    pub(crate) async fn frame(&self) -> Vec<u8> {
+        sqlx::query_scalar("SELECT payload FROM frames").fetch_one(&mut self.sqlite().await).await.unwrap()
+    }
+
     async fn sqlite(&self) -> SqliteConnection {
         let path = self.dir.path().join("catalog.sqlite");
         SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap()

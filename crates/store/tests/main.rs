@@ -23,4 +23,5 @@ mod organizations;
 mod postgres;
 mod segment_damage;
 mod segments;
+mod tamper;
 mod writes;

@@ -317,17 +317,27 @@ pub(super) async fn heads(catalog: &Catalog) -> Result<Vec<(i64, u64)>, Error> {
     rows.iter().map(|row| read(row).map_err(&doing)).collect()
 }
 
+/// The next sequence of a log.
+pub(crate) async fn head(catalog: &Catalog, log: i64) -> Result<u64, Error> {
+    let next: i64 = sqlx::query_scalar("SELECT next_sequence FROM logs WHERE id = $1")
+        .bind(log)
+        .fetch_one(catalog.pool())
+        .await
+        .map_err(Error::catalog("reading the heads of logs"))?;
+    Ok(next as u64)
+}
+
 /// A frame as the journal holds it.
-pub(super) struct StoredFrame {
+pub(crate) struct StoredFrame {
     pub(super) first_sequence: u64,
-    pub(super) events: u64,
+    pub(crate) events: u64,
     pub(super) recorded_ms: i64,
     pub(super) payload: Vec<u8>,
 }
 
 impl StoredFrame {
     /// Its first sequence, and its events in the form that is searched.
-    pub(super) fn decode(&self) -> (u64, Result<Frame, String>) {
+    pub(crate) fn decode(&self) -> (u64, Result<Frame, String>) {
         let frame = frame::decode(&self.payload).and_then(|frame| {
             let count = frame.rows().count() as u64;
             let is_whole = count == self.events;
@@ -368,7 +378,7 @@ fn within(texts: impl Iterator<Item = u64>) -> usize {
 }
 
 /// The next frames of a log from a sequence on: some of them, and none only if there are none.
-pub(super) async fn frames_from(catalog: &Catalog, log: i64, sequence: u64) -> Result<Vec<StoredFrame>, Error> {
+pub(crate) async fn frames_from(catalog: &Catalog, log: i64, sequence: u64) -> Result<Vec<StoredFrame>, Error> {
     let doing = Error::catalog("reading the journal");
     let count = frames_at_once(catalog, log, sequence).await?;
     let rows = sqlx::query(

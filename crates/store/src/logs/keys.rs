@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use trailbook_tlog::SigningKey;
 use trailbook_tlog::note::{Algorithm, SEED_BYTES};
+use trailbook_tlog::{Checkpoint, Note, SigningKey};
 
 use crate::Error;
 use crate::object::{Folder, Objects as _};
@@ -114,6 +114,13 @@ impl Keys {
             ))
         })?;
         Self::of(&seeds, origin)
+    }
+
+    /// Signs a checkpoint, and says that it is the last one at this time, in seconds since 1970.
+    pub(crate) fn sign(&self, checkpoint: &Checkpoint, time: u64) -> Note {
+        let text = checkpoint.to_string();
+        let signatures = vec![self.log.sign(&text, time), self.clock.sign(&text, time)];
+        Note::new(text, signatures)
     }
 
     fn of(seeds: &[u8; 2 * SEED_BYTES], origin: &str) -> Result<Self, Error> {

@@ -58,16 +58,6 @@ impl Logs {
         Ok(Some(bytes))
     }
 
-    /// The hash of the entry at an index below a published checkpoint.
-    pub(crate) async fn entry_hash(&self, log: &Log, index: u64) -> Result<[u8; 32], Error> {
-        let published = log.published();
-        let mut parts = Parts { logs: self, log, edge: Arc::clone(&published.edge), cached: HashMap::new() };
-        let bundle = parts.bundle(index / BUNDLE_ENTRIES).await?;
-        let place = (index % BUNDLE_ENTRIES) as usize;
-        let hash = bundle.as_chunks::<HASH_BYTES>().0.get(place).copied();
-        hash.ok_or_else(|| parts.damaged(format!("its entry {index} is missing")))
-    }
-
     /// The proof that an entry is under a published checkpoint. `None` if it is not.
     pub(crate) async fn inclusion(&self, log: &Log, index: u64, published: &Published) -> Result<Option<Proof>, Error> {
         let size = published.checkpoint.size;

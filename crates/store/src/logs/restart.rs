@@ -6,7 +6,7 @@
 //! | has an older one, of the same entries | the process ended between commit and publication: it is published now |
 //! | has a newer one, or a log that the catalog lacks | the catalog was put back to an older state: stop |
 //! | has another root for the same size, or an older one of other entries | one of them was changed: stop |
-//! | is missing where the catalog has entries | the file was removed, or the data folder is another one: stop |
+//! | is missing, or a log in it, where the catalog has entries | the file was removed, or the data folder is another one: stop |
 
 use std::path::Path;
 
@@ -21,7 +21,18 @@ impl Logs {
         let has_entries = self.read().values().any(|log| log.frozen_ms.is_none() && log.edge().size() > 0);
         for (place, (path, checkpoints)) in found.into_iter().enumerate() {
             match checkpoints {
-                Some(checkpoints) => self.compare(&path, &checkpoints).await?,
+                Some(checkpoints) => {
+                    self.compare(&path, &checkpoints).await?;
+                    let grown = self
+                        .read()
+                        .values()
+                        .find(|log| log.edge().size() > 0 && !checkpoints.contains_key(&log.log_id))
+                        .cloned();
+                    if let Some(log) = grown.filter(|_| place == 0) {
+                        let reason = format!("it has no checkpoint of the log {}, which has entries", log.id());
+                        return Err(stop(&path, &reason));
+                    }
+                }
                 None if place == 0 && has_entries => {
                     let reason = "it is missing, and the catalog has entries: so this data folder is another one, or the \
                                   file was removed";

@@ -3,11 +3,11 @@
 use std::sync::{Arc, PoisonError};
 
 use trailbook_event::limits::SILENCE_SECONDS_MAX;
-use trailbook_tlog::{Checkpoint, Note};
+use trailbook_tlog::Checkpoint;
 
 use super::copies::Checkpoints;
 use super::edge::{Bundle, Edge, Leaves, PACK_BUNDLES};
-use super::{Log, Logs, Published, pack, rows};
+use super::{Log, Logs, Published, now_seconds, pack, rows};
 use crate::Error;
 use crate::flush::Failed;
 use crate::journal::commit;
@@ -34,7 +34,7 @@ impl Logs {
         if due.is_empty() {
             return Ok(());
         }
-        let now = u64::try_from(self.catalog.now_ms() / 1000).unwrap_or_default();
+        let now = now_seconds(&self.catalog);
         let spent = self.spent.clone();
         let grow = move || due.into_iter().map(|(log, leaves)| grow(log, &leaves, now)).collect::<Result<Vec<_>, _>>();
         let grown = away(move || spent.count(Work::Integrate, grow)).await?;
@@ -57,7 +57,7 @@ impl Logs {
 
     /// The logs that have something to do, with what is new.
     fn due(&self) -> Vec<(Arc<Log>, Vec<Arc<Leaves>>)> {
-        let now = self.catalog.now_ms() / 1000;
+        let now = now_seconds(&self.catalog);
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let all = self.read().values().cloned().collect::<Vec<_>>();
         let open = all.into_iter().filter(|log| log.keys.is_some());
@@ -68,7 +68,7 @@ impl Logs {
         with_leaves
             .filter(|(log, leaves)| {
                 let published = log.published.borrow();
-                let is_silent = published.time.saturating_add(SILENCE_SECONDS_MAX) <= now.max(0) as u64;
+                let is_silent = published.time.saturating_add(SILENCE_SECONDS_MAX) <= now;
                 // Not the same: one was committed, and its copies could not be written.
                 let is_behind = published.checkpoint.size < log.edge().size();
                 !leaves.is_empty() || is_silent || is_behind
@@ -203,11 +203,9 @@ fn grow(log: Arc<Log>, leaves: &[Arc<Leaves>], now: u64) -> Result<Grown, Error>
         .as_ref()
         .ok_or_else(|| Error::Damaged { what: format!("the log {}", log.origin), reason: "it is frozen".to_owned() })?;
     let checkpoint = Checkpoint { origin: log.origin.clone(), size: edge.size(), root: edge.frontier.root() };
-    let text = checkpoint.to_string();
     // A clock that was set back must not say that a later checkpoint is the older one.
     let time = now.max(log.published().time);
-    let signatures = vec![keys.log.sign(&text, time), keys.clock.sign(&text, time)];
-    let note = Note::new(text, signatures);
+    let note = keys.sign(&checkpoint, time);
     let published = Published { checkpoint, time, note, cosignatures: Vec::new(), edge: Arc::new(Edge::default()) };
     Ok(Grown { old_size, edge, bundles, published, log })
 }

@@ -26,7 +26,7 @@ pub(crate) struct LogRow {
     pub(crate) clock_vkey: String,
     /// How many entries are under its checkpoint.
     pub(crate) size: u64,
-    /// The signed note, empty until there is one.
+    /// The signed note.
     pub(crate) checkpoint: String,
     pub(crate) is_public: bool,
     pub(crate) created_ms: i64,
@@ -184,15 +184,17 @@ impl Transaction {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Gives a log its name and keys. False if it has them already.
+    /// Gives a log its name, its keys and its first checkpoint. False if it has them already.
     pub(crate) async fn put_keys(
         &mut self,
         log: i64,
         (origin, vkey, clock_vkey): (&str, &str, &str),
-        sealed: &[u8],
+        (sealed, checkpoint): (&[u8], &str),
     ) -> Result<bool, Error> {
-        let sql = "UPDATE logs SET origin = $1, vkey = $2, clock_vkey = $3, keys = $4 WHERE id = $5 AND origin = ''";
-        let query = sqlx::query(sql).bind(origin).bind(vkey).bind(clock_vkey).bind(STANDARD.encode(sealed)).bind(log);
+        let sql = "UPDATE logs SET origin = $1, vkey = $2, clock_vkey = $3, keys = $4, checkpoint = $5 \
+                   WHERE id = $6 AND origin = ''";
+        let query = sqlx::query(sql).bind(origin).bind(vkey).bind(clock_vkey).bind(STANDARD.encode(sealed));
+        let query = query.bind(checkpoint).bind(log);
         let done = query.execute(self.connection()).await.map_err(Error::catalog("storing the keys of a log"))?;
         Ok(done.rows_affected() == 1)
     }
