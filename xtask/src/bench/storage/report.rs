@@ -1,4 +1,4 @@
-//! The tables of `bench/results-storage.md`.
+//! The tables of `bench/results-storage.md`, and of `bench/results-growth.md` where there are no peers.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,15 @@ use crate::repository;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-const HEAD: &str = "# Measured: storage and queries\n\nMade by `cargo xtask bench storage`; do not edit by hand.\n";
+/// Where results go, and how the file begins.
+const WITH_PEERS: (&str, &str) = (
+    "bench/results-storage.md",
+    "# Measured: storage and queries\n\nMade by `cargo xtask bench storage`; do not edit by hand.\n",
+);
+const GROWTH: (&str, &str) = (
+    "bench/results-growth.md",
+    "# Measured: growth\n\nMade by `cargo xtask bench storage --no-peers --events 1M,10M,100M`; do not edit by hand.\n",
+);
 
 const NOTES: &str = "\
 All systems hold events of one generator: 20 organizations, 50,000 actors, 500,000 targets, 30 actions and 2,000 words
@@ -73,10 +81,10 @@ const NOTHING: &str = "–";
 pub(super) fn publish(measured: &Measured) -> Result<()> {
     let tables = tables(measured);
     println!("{tables}");
-    let text = format!("{HEAD}\n{}{}\n{tables}\n## How\n\n{NOTES}", machine(), conditions(measured));
-    let path = repository::root()?.join("bench/results-storage.md");
-    std::fs::write(&path, text).context("writing bench/results-storage.md")?;
-    println!("written to bench/results-storage.md");
+    let (file, head) = if measured.peers.is_empty() { GROWTH } else { WITH_PEERS };
+    let text = format!("{head}\n{}{}\n{tables}\n## How\n\n{NOTES}", machine(), conditions(measured));
+    std::fs::write(repository::root()?.join(file), text).with_context(|| format!("writing {file}"))?;
+    println!("written to {file}");
     Ok(())
 }
 
