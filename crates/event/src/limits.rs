@@ -122,6 +122,10 @@ pub const ROOM_SECONDS_MAX: u64 = 5;
 pub const SILENCE_SECONDS_MAX: u64 = 60;
 /// The file of the last checkpoints of all logs, in bytes, as it is read: about 100,000 of them.
 pub const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Exports that are under way at once; one more is answered 503.
+pub const EXPORTS_RUNNING_MAX: usize = 2;
+/// Seconds that a request for a proof waits for the checkpoint over its event.
+pub const PROOF_SECONDS_MAX: u64 = 5;
 /// Witnesses of a server.
 pub const WITNESSES_MAX: usize = 16;
 /// Rows of one segment.

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trailbook_event::limits::{ORDERED_EVENTS_MAX, SELECTIONS_BYTES_MAX};
 use trailbook_event::seal::SALT_BYTES;
-use trailbook_store::{Row, Snapshot};
+use trailbook_store::{LogNumber, Row, Snapshot};
 
 use crate::{Cursor, Error, Order, Query, Start};
 use kept::Kept;
@@ -57,6 +57,8 @@ pub struct Answer {
 /// An event that a query found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
+    /// The log that it is in.
+    pub log: LogNumber,
     /// Its number in its log.
     pub sequence: u64,
     /// When it was recorded, in milliseconds since 1970.
@@ -68,9 +70,9 @@ pub struct Found {
 }
 
 impl Found {
-    fn of(row: &Row<'_>) -> Self {
+    fn of(log: LogNumber, row: &Row<'_>) -> Self {
         let Row { sequence, recorded_ms, canonical, salt, .. } = *row;
-        Self { sequence, recorded_ms, canonical: canonical.to_vec(), salt: *salt }
+        Self { log, sequence, recorded_ms, canonical: canonical.to_vec(), salt: *salt }
     }
 }
 
@@ -124,13 +126,13 @@ pub fn run(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<Answer
     })
 }
 
-/// Gives every event that matches, in the query's order and without its page, until `each` says no. Memory does not
-/// grow with what is found, nor with how many segments there are.
+/// Gives every event that matches, in the query's order and without its page, until `each` says no, each with its log.
+/// Memory does not grow with what is found, nor with how many segments there are.
 pub fn scan(
     snapshot: &Snapshot,
     query: &Query,
     cancel: &Cancel,
-    mut each: impl FnMut(&Row<'_>) -> bool,
+    mut each: impl FnMut(LogNumber, &Row<'_>) -> bool,
 ) -> Result<(), Error> {
     search(snapshot, query, cancel, |search| match query.order {
         Order::Sequence => search.give_all(search.by_sequence(None, ORDERED_EVENTS_MAX), &mut each),
@@ -172,7 +174,7 @@ impl<'q> Search<'q> {
     fn give_all(
         &self,
         all: impl Iterator<Item = Result<At<'q>, Error>>,
-        each: &mut impl FnMut(&Row<'_>) -> bool,
+        each: &mut impl FnMut(LogNumber, &Row<'_>) -> bool,
     ) -> Result<(), Error> {
         let mut reader = Reader::scan(self.places);
         let (mut all, mut ats) = (all.fuse(), Vec::with_capacity(READ_EVENTS));
@@ -192,7 +194,7 @@ impl<'q> Search<'q> {
             }
             // What comes before a failure is given.
             let is_end = ats.is_empty();
-            if !reader.read_all(&ats, each)? {
+            if !reader.read_all(&ats, &mut |at, row| each(self.log_of(at).0, row))? {
                 return Ok(());
             }
             match failed {
@@ -229,6 +231,15 @@ impl<'q> Search<'q> {
         }
     }
 
+    /// The log that an event is in, and its base.
+    fn log_of(&self, at: &At<'_>) -> (LogNumber, u64) {
+        let place = match at {
+            At::Segment { place, .. } => self.places.get(*place),
+            At::Tail(_) => None,
+        };
+        place.map_or((self.tail.log(), self.tail.base()), |place| (place.log(), place.base()))
+    }
+
     fn page(&self, total: Option<u64>) -> Result<(Vec<Found>, Option<Cursor>), Error> {
         let limit = usize::try_from(self.query.page.limit).unwrap_or(usize::MAX).min(ORDERED_EVENTS_MAX);
         let mut ats = self.page_places(limit, total)?;
@@ -239,9 +250,10 @@ impl<'q> Search<'q> {
         let mut last = None;
         for at in &ats {
             self.cancel.check()?;
+            let (log, base) = self.log_of(at);
             reader.read(at, &mut |row| {
-                last = Some((row.occurred_ns, row.sequence));
-                events.push(Found::of(row));
+                last = Some((row.occurred_ns, base + row.sequence));
+                events.push(Found::of(log, row));
             })?;
         }
         let order = self.query.order;

@@ -39,17 +39,25 @@ pub enum Scope {
     /// Search and read events.
     #[serde(rename = "events.read")]
     EventsRead,
+    /// Read the organization's logs: checkpoints, tiles, consistency proofs.
+    #[serde(rename = "log.read")]
+    LogRead,
+    /// Take events out, with what proves them.
+    #[serde(rename = "exports")]
+    Exports,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 2] = [Scope::EventsWrite, Scope::EventsRead];
+    pub const ALL: [Scope; 4] = [Scope::EventsWrite, Scope::EventsRead, Scope::LogRead, Scope::Exports];
 
     /// Its name, as configuration and commands have it.
     pub fn name(self) -> &'static str {
         match self {
             Scope::EventsWrite => "events.write",
             Scope::EventsRead => "events.read",
+            Scope::LogRead => "log.read",
+            Scope::Exports => "exports",
         }
     }
 

@@ -189,10 +189,15 @@ async fn compact(mover: Arc<Mover>, signals: Arc<Signals>) {
 /// Brings what is committed under signed checkpoints, well within a second.
 async fn integrate(mover: Arc<Mover>, signals: Arc<Signals>) {
     let Some(logs) = mover.logs.clone() else { return };
+    let mut looks = tokio::time::interval(TICK);
     loop {
         tokio::select! {
             () = signals.committed.notified() => {}
-            () = tokio::time::sleep(TICK) => {}
+            _ = looks.tick() => {
+                if let Err(error) = logs.refresh().await {
+                    tracing::warn!(%error, "which logs are public could not be read");
+                }
+            }
         }
         if let Err(error) = logs.integrate().await {
             signals.failed("signing checkpoints", &error);

@@ -39,8 +39,8 @@ use trailbook_event::limits::{
     RECENT_BYTES_MAX, RECENT_EVENTS_MAX, ROOM_SECONDS_MAX, SEGMENT_ROWS_MAX, SEGMENTS_OPEN_MAX,
 };
 
-use trailbook_tlog::Hash;
 use trailbook_tlog::tile::Tile;
+use trailbook_tlog::{Hash, Signature, VerifierKey};
 
 pub use catalog::Catalog;
 pub use check::{Checked, check};
@@ -49,9 +49,10 @@ pub use credential::{Credential, CredentialId};
 pub use disk::Disk;
 pub use error::Error;
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
-pub use logs::{Log, LogOptions, Proof, Published};
+use logs::Purpose;
+pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Published, freeze};
 pub use organization::{DEFAULT_ORGANIZATION, Organization};
-pub use recent::{Frame, Row, SegmentPart, Snapshot};
+pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use segment::Segment;
 pub use work::Work;
 
@@ -139,6 +140,16 @@ impl Store {
     /// On a crash of the process before: what COMMIT returned for is in the journal or in segments, what it did not
     /// return for is there whole or not at all. Files that no manifest names are removed.
     pub async fn open(options: Options) -> Result<Self, Error> {
+        let store = Self::open_for(options, Purpose::Serve).await?;
+        logs::announce(&store).await?;
+        Ok(store)
+    }
+
+    async fn open_to_freeze(options: Options) -> Result<Self, Error> {
+        Self::open_for(options, Purpose::Freeze).await
+    }
+
+    async fn open_for(options: Options, purpose: Purpose) -> Result<Self, Error> {
         let lock = lock::DataLock::take(&options.data_dir)?;
         let catalog = Catalog::open(&options.data_dir, options.catalog.as_deref(), options.clock.clone()).await?;
         let lock = lock.with_catalog(&catalog).await?;
@@ -151,7 +162,8 @@ impl Store {
         let segment = recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX };
         let mut mover = flush::Mover::new(catalog.clone(), Arc::clone(&recent), files, (chunk, segment));
         mover.load_manifest().await?;
-        let logs = logs::Logs::open(catalog.clone(), &options.data_dir, &options.logs, mover.spent.clone()).await?;
+        let named = (&options.logs, purpose);
+        let logs = logs::Logs::open(catalog.clone(), &options.data_dir, named, mover.spent.clone()).await?;
         let logs = Arc::new(logs);
         mover.logs = Some(Arc::clone(&logs));
         let mover = Arc::new(mover);
@@ -192,9 +204,9 @@ impl Store {
         self.journal.append(append).await
     }
 
-    /// What the organization's log holds now. It does not change while events are added and moved.
+    /// What the organization's logs hold now. It does not change while events are added and moved.
     pub fn snapshot(&self, organization: &Organization) -> Snapshot {
-        self.recent.snapshot(organization)
+        self.recent.snapshot(organization, self.logs.frozen_of(organization))
     }
 
     /// The logs of an organization, the oldest first: frozen ones, and the open one.
@@ -204,6 +216,16 @@ impl Store {
             self.logs.add_new().await?;
         }
         Ok(self.logs.of(organization))
+    }
+
+    /// The log of an organization that grows, if it was looked at before.
+    pub fn open_log(&self, organization: &Organization) -> Option<Arc<Log>> {
+        self.logs.get(organization.log)
+    }
+
+    /// The log of this number.
+    pub fn log_of(&self, number: LogNumber) -> Option<Arc<Log>> {
+        self.logs.get(number.0)
     }
 
     /// The log of a public name.
@@ -225,6 +247,22 @@ impl Store {
     /// size of the published checkpoint.
     pub async fn consistency(&self, log: &Log, old: u64, new: u64) -> Result<Option<Vec<Hash>>, Error> {
         self.logs.consistency(log, old, new).await
+    }
+
+    /// What a witness has cosigned of a log.
+    pub async fn cosigned(&self, log: &Log, witness: &VerifierKey) -> Result<Option<Cosigned>, Error> {
+        self.logs.cosigned(log, witness).await
+    }
+
+    /// Keeps a witness's cosignature over a published checkpoint, and shows it with that as long as it is the last one.
+    /// Gives its time, in seconds since 1970.
+    pub async fn add_cosignature(
+        &self,
+        log: &Log,
+        published: &Published,
+        cosignature: (&VerifierKey, Signature),
+    ) -> Result<u64, Error> {
+        self.logs.add_cosignature(log, published, cosignature).await
     }
 
     /// Brings everything that is acknowledged under published checkpoints now.

@@ -7,8 +7,8 @@
 //!
 //! An entry is the salted commitment to an event (`trailbook_event::seal`), so entries tell nothing and can be public;
 //! an event's sequence is its entry's index. The checkpoint in the catalog is the one that counts: it is committed
-//! before anybody sees it, and replaced only where it is the last one, so two roots of one size are never signed. Events
-//! leave the journal only when their entries are under it.
+//! before anybody sees it, and replaced only where it is the last one, so two roots of one size are never signed.
+//! Events leave the journal only when their entries are under it.
 //!
 //! On a crash: entries and checkpoint are in the catalog together or not at all; what is not there is made again from
 //! the journal's frames, with the same salts and times, so with the same hashes.
@@ -19,6 +19,8 @@ pub(crate) mod keys;
 pub(crate) mod pack;
 pub(crate) mod rows;
 
+mod cosigned;
+mod freeze;
 mod read;
 mod restart;
 mod round;
@@ -33,12 +35,15 @@ use trailbook_tlog::{Checkpoint, Hash, Note, Signature, VerifierKey};
 
 use crate::object::{Folder, Objects};
 use crate::work::Spent;
-use crate::{Catalog, Error, Organization};
+use crate::{Catalog, Error, LogNumber, Organization};
 use copies::Copies;
 use edge::{Edge, Leaves};
 use keys::{Keys, Secret};
 use rows::LogRow;
 
+pub use cosigned::Cosigned;
+pub(crate) use freeze::announce;
+pub use freeze::{Frozen, freeze};
 pub use read::Proof;
 
 /// The folder of packs in a data folder.
@@ -66,6 +71,15 @@ impl Default for LogOptions {
     }
 }
 
+/// What logs are opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To go on: everything must be as it was left.
+    Serve,
+    /// To be frozen: what is lost is taken as lost.
+    Freeze,
+}
+
 /// All logs.
 #[derive(Debug)]
 pub(crate) struct Logs {
@@ -73,9 +87,14 @@ pub(crate) struct Logs {
     objects: Arc<dyn Objects>,
     copies: Arc<Copies>,
     secret: Secret,
+    purpose: Purpose,
     /// What new origins begin with.
     name: String,
     all: RwLock<BTreeMap<i64, Arc<Log>>>,
+    /// The frozen logs of each organization that has any, the oldest first.
+    frozen: RwLock<HashMap<i64, Arc<[i64]>>>,
+    /// Published checkpoints that logs cannot reach any more, found as they were opened to be frozen.
+    lost: BTreeMap<[u8; 16], String>,
     /// What was committed and is under no checkpoint.
     pending: Mutex<HashMap<i64, Vec<Arc<Leaves>>>>,
     integrating: tokio::sync::Mutex<()>,
@@ -96,7 +115,6 @@ pub struct Log {
     is_public: std::sync::atomic::AtomicBool,
     created_ms: i64,
     frozen_ms: Option<i64>,
-    previous: Option<i64>,
     lost: String,
     /// What the catalog holds.
     edge: RwLock<Arc<Edge>>,
@@ -142,11 +160,17 @@ impl Published {
 
 impl Log {
     /// Reads a log with the entries under its checkpoint, and checks that they are.
-    pub(crate) async fn load(catalog: &Catalog, id: i64, secret: Option<&Secret>) -> Result<Self, Error> {
+    pub(crate) async fn load(catalog: &Catalog, id: i64, secret: Option<(&Secret, Purpose)>) -> Result<Self, Error> {
         let (row, edge) = rows::with_edge(catalog, id).await?;
         let damaged = |reason: String| Error::Damaged { what: format!("the log {}", row.origin), reason };
         let keys = match secret {
-            Some(secret) if row.is_open => Some(Keys::open(secret, &row.keys, &row.origin, &row.log_id)?),
+            Some((secret, purpose)) if row.is_open => {
+                match (Keys::open(secret, &row.keys, &row.origin, &row.log_id), purpose) {
+                    (Ok(keys), _) => Some(keys),
+                    (Err(_), Purpose::Freeze) => None,
+                    (Err(error), Purpose::Serve) => return Err(error),
+                }
+            }
             _ => None,
         };
         let key = |vkey: &str| VerifierKey::parse(vkey).map_err(|e| damaged(e.to_string()));
@@ -162,7 +186,7 @@ impl Log {
         if published.checkpoint.origin != row.origin {
             return Err(damaged("its checkpoint is of another log".to_owned()));
         }
-        let LogRow { organization, log_id, origin, created_ms, frozen_ms, previous, lost, .. } = row;
+        let LogRow { organization, log_id, origin, created_ms, frozen_ms, lost, .. } = row;
         let (edge, published) = (RwLock::new(edge), watch::Sender::new(Arc::new(published)));
         let is_public = row.is_public.into();
         Ok(Self {
@@ -176,11 +200,15 @@ impl Log {
             is_public,
             created_ms,
             frozen_ms,
-            previous,
             lost,
             edge,
             published,
         })
+    }
+
+    /// Its number in the catalog.
+    pub fn number(&self) -> LogNumber {
+        LogNumber(self.id)
     }
 
     /// Its public name, which its path carries: 32 hex digits.
@@ -258,24 +286,31 @@ impl Logs {
     pub(crate) async fn open(
         catalog: Catalog,
         data_dir: &Path,
-        options: &LogOptions,
+        (options, purpose): (&LogOptions, Purpose),
         spent: Spent,
     ) -> Result<Self, Error> {
         let rows = rows::all(&catalog).await?;
         let has_keys = rows.iter().any(|row| row.is_open && !row.keys.is_empty());
-        let logs = Self {
+        let is_strict = has_keys && purpose == Purpose::Serve;
+        let mut logs = Self {
             objects: Arc::new(Folder::open(&data_dir.join(LOGS_DIR))?),
             copies: Arc::new(Copies::open(data_dir, &options.copies)?),
-            secret: Secret::open(data_dir, options.secret.as_deref(), has_keys)?,
+            secret: Secret::open(data_dir, options.secret.as_deref(), is_strict)?,
+            purpose,
+            lost: BTreeMap::new(),
             name: options.origin.clone(),
             all: RwLock::default(),
+            frozen: RwLock::default(),
             pending: Mutex::default(),
             integrating: tokio::sync::Mutex::default(),
             catalog,
             spent,
         };
         logs.add(rows).await?;
-        logs.compare_with_copies().await?;
+        match purpose {
+            Purpose::Serve => logs.compare_with_copies().await?,
+            Purpose::Freeze => logs.lost = logs.lost_checkpoints().await?,
+        }
         // So the file is there before the first checkpoint that could be missed, and knows what the catalog knows.
         logs.write_copies(&[]).await?;
         Ok(logs)
@@ -287,10 +322,22 @@ impl Logs {
             if row.origin.is_empty() {
                 self.make_keys(&row).await?;
             }
-            let log = Arc::new(Log::load(&self.catalog, row.id, Some(&self.secret)).await?);
+            let log = Arc::new(Log::load(&self.catalog, row.id, Some((&self.secret, self.purpose))).await?);
             self.all.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, log);
         }
+        let mut frozen: HashMap<i64, Vec<i64>> = HashMap::new();
+        for log in self.read().values().filter(|log| log.frozen_ms.is_some()) {
+            frozen.entry(log.organization).or_default().push(log.id);
+        }
+        let frozen = frozen.into_iter().map(|(organization, logs)| (organization, logs.into())).collect();
+        *self.frozen.write().unwrap_or_else(PoisonError::into_inner) = frozen;
         Ok(())
+    }
+
+    /// The frozen logs of an organization, the oldest first.
+    pub(crate) fn frozen_of(&self, organization: &Organization) -> Arc<[i64]> {
+        let frozen = self.frozen.read().unwrap_or_else(PoisonError::into_inner);
+        frozen.get(&organization.id).cloned().unwrap_or_default()
     }
 
     async fn make_keys(&self, row: &LogRow) -> Result<(), Error> {
@@ -327,10 +374,9 @@ impl Logs {
 
     /// Reads again which logs are public.
     pub(crate) async fn refresh(&self) -> Result<(), Error> {
-        for row in rows::all(&self.catalog).await? {
-            if let Some(log) = self.get(row.id) {
-                log.is_public.store(row.is_public, std::sync::atomic::Ordering::Relaxed);
-            }
+        let public = rows::public(&self.catalog).await?;
+        for log in self.read().values() {
+            log.is_public.store(public.contains(&log.id), std::sync::atomic::Ordering::Relaxed);
         }
         Ok(())
     }
@@ -368,6 +414,11 @@ impl Logs {
     /// Returns when no round is in work.
     pub(crate) async fn idle(&self) {
         drop(self.integrating.lock().await);
+    }
+
+    /// Whether a log signs no more: its events need no checkpoint to leave the journal.
+    pub(crate) fn has_ended(&self, log: i64) -> bool {
+        self.get(log).is_some_and(|log| log.keys.is_none())
     }
 
     /// How many entries of a log are under a committed checkpoint.

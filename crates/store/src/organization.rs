@@ -28,6 +28,15 @@ impl Organization {
 }
 
 impl Catalog {
+    /// Says whether anybody may read the logs of an organization. False if there is no such organization.
+    pub async fn publish_logs(&self, organization: &str, is_public: bool) -> Result<bool, Error> {
+        let sql = "UPDATE logs SET is_public = $1 \
+                   WHERE organization = (SELECT id FROM organizations WHERE name = $2)";
+        let query = sqlx::query(sql).bind(i64::from(is_public)).bind(organization);
+        let done = query.execute(self.pool()).await.map_err(Error::catalog("publishing a log"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// The organization of this name, with whether it was made by this call. The caller is an operator at the machine.
     pub async fn organization_or_new(&self, name: &str) -> Result<(Organization, bool), Error> {
         check_name("organization", name)?;
@@ -65,9 +74,6 @@ impl crate::catalog::Transaction {
         let doing = Error::catalog("creating an organization");
         let now_ms = self.now_ms();
         let id = self.next_id("organizations").await?;
-        let log = self.next_id("logs").await?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
         sqlx::query("INSERT INTO organizations (id, name, created_ms) VALUES ($1, $2, $3)")
             .bind(id)
             .bind(name)
@@ -75,19 +81,28 @@ impl crate::catalog::Transaction {
             .execute(self.connection())
             .await
             .map_err(&doing)?;
+        let log = self.create_log(id, now_ms).await?;
+        self.create_portal_entry(id).await?;
+        Ok(Organization { id, name: name.to_owned(), log })
+    }
+
+    /// Makes an open log of an organization; its keys are made by the server that takes it first.
+    pub(crate) async fn create_log(&mut self, organization: i64, now_ms: i64) -> Result<i64, Error> {
+        let log = self.next_id("logs").await?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
         sqlx::query(
             "INSERT INTO logs (id, organization, log_id, state, next_sequence, last_recorded_ms, created_ms) \
              VALUES ($1, $2, $3, 'open', 0, 0, $4)",
         )
         .bind(log)
-        .bind(id)
+        .bind(organization)
         .bind(random.to_vec())
         .bind(now_ms)
         .execute(self.connection())
         .await
-        .map_err(&doing)?;
-        self.create_portal_entry(id).await?;
-        Ok(Organization { id, name: name.to_owned(), log })
+        .map_err(Error::catalog("creating a log"))?;
+        Ok(log)
     }
 }
 

@@ -397,17 +397,20 @@ impl Recent {
         Arc::clone(&self.read().manifest)
     }
 
-    pub(crate) fn snapshot(&self, organization: &Organization) -> Snapshot {
+    /// What an organization's logs hold: the open one, and before it the frozen ones, which are in segments alone.
+    pub(crate) fn snapshot(&self, organization: &Organization, frozen: Arc<[i64]>) -> Snapshot {
         let state = self.read();
         let log = organization.log;
+        let base = base(frozen.len());
         let tail = state.tails.get(&log);
         let in_memory = state.chunks.iter().filter_map(|chunk| {
             let part = chunk.segment.rows_of(log)?;
-            Some(SegmentPart { part, place: Place::Memory(Arc::clone(&chunk.segment)) })
+            Some(SegmentPart { part, base, place: Place::Memory(Arc::clone(&chunk.segment)) })
         });
         Snapshot {
             organization: organization.name.clone(),
             log,
+            frozen,
             full: tail.map(|tail| tail.full.clone()).unwrap_or_default(),
             last: tail.map(|tail| tail.last.clone()).unwrap_or_default(),
             in_memory: in_memory.collect(),
@@ -421,6 +424,7 @@ impl Recent {
 pub struct Snapshot {
     organization: String,
     log: i64,
+    frozen: Arc<[i64]>,
     full: Vec<Arc<[Arc<Frame>]>>,
     last: Vec<Arc<Frame>>,
     in_memory: Vec<SegmentPart>,
@@ -433,6 +437,37 @@ impl Snapshot {
         &self.organization
     }
 
+    /// The same of one of the logs alone.
+    #[must_use]
+    pub fn only(&self, log: LogNumber) -> Self {
+        if log.0 == self.log {
+            return Self {
+                frozen: Arc::default(),
+                in_memory: self.in_memory.iter().map(SegmentPart::first).collect(),
+                ..self.clone()
+            };
+        }
+        Self {
+            organization: self.organization.clone(),
+            log: log.0,
+            frozen: Arc::default(),
+            full: Vec::new(),
+            last: Vec::new(),
+            in_memory: Vec::new(),
+            manifest: Arc::clone(&self.manifest),
+        }
+    }
+
+    /// The open log.
+    pub fn log(&self) -> LogNumber {
+        LogNumber(self.log)
+    }
+
+    /// What is added to the sequences of the open log where events of all logs are ordered.
+    pub fn base(&self) -> u64 {
+        base(self.frozen.len())
+    }
+
     /// The frames that are in no segment, in the order of their sequences.
     pub fn frames(&self) -> impl Iterator<Item = &Frame> {
         self.full.iter().flat_map(|group| group.iter()).chain(&self.last).map(Arc::as_ref)
@@ -443,14 +478,27 @@ impl Snapshot {
         self.frames().flat_map(Frame::rows)
     }
 
-    /// The segments that have rows of the log, in memory and on disk, in no order.
+    /// The segments that have rows of the logs, in memory and on disk, in no order.
     pub fn segments(&self) -> Vec<SegmentPart> {
-        let on_disk = self.manifest.segments.iter().filter_map(|handle| {
-            let part = rows_of(&handle.entry.parts, self.log)?;
-            Some(SegmentPart { part, place: Place::Disk(Arc::clone(handle)) })
+        let logs = || self.frozen.iter().copied().chain([self.log]).enumerate();
+        let on_disk = self.manifest.segments.iter().flat_map(|handle| {
+            logs().filter_map(|(place, log)| {
+                let part = rows_of(&handle.entry.parts, log)?;
+                Some(SegmentPart { part, base: base(place), place: Place::Disk(Arc::clone(handle)) })
+            })
         });
         self.in_memory.iter().cloned().chain(on_disk).collect()
     }
+}
+
+/// The number of a log in its catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogNumber(pub(crate) i64);
+
+/// What is added to the sequences of a log that has so many before it: all of theirs come first.
+fn base(logs_before: usize) -> u64 {
+    const SEQUENCE_BITS: u32 = 48;
+    (logs_before as u64) << SEQUENCE_BITS
 }
 
 /// The rows of a log among the parts of a segment, as one part.
@@ -467,6 +515,8 @@ pub(crate) fn rows_of(parts: &[Part], log: i64) -> Option<Part> {
 pub struct SegmentPart {
     /// Which rows, and what is known of them.
     pub part: Part,
+    /// What is added to their sequences where events of all logs of their organization are ordered.
+    pub base: u64,
     place: Place,
 }
 
@@ -477,6 +527,16 @@ enum Place {
 }
 
 impl SegmentPart {
+    /// The same, of the first log.
+    fn first(&self) -> Self {
+        Self { base: 0, ..self.clone() }
+    }
+
+    /// The log whose rows they are.
+    pub fn log(&self) -> LogNumber {
+        LogNumber(self.part.log)
+    }
+
     /// The segment.
     ///
     /// An error says which file is missing or damaged.

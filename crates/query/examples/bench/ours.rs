@@ -123,7 +123,7 @@ pub(crate) fn export(snapshot: &Snapshot, out: &mut impl Write) -> std::io::Resu
     let mut bytes = 0;
     let mut failed = None;
     let query = Query { order: Order::Sequence, ..Query::default() };
-    let scanned = scan(snapshot, &query, &Cancel::default(), |row| {
+    let scanned = scan(snapshot, &query, &Cancel::default(), |_, row| {
         bytes += row.canonical.len() as u64 + 1;
         failed = out.write_all(row.canonical).and_then(|()| out.write_all(b"\n")).err();
         failed.is_none()

@@ -1,4 +1,4 @@
-//! Events in the order in which they were recorded: what exports and proofs ask for.
+//! Events in the order in which they were recorded, those of older logs first: what exports and proofs ask for.
 //!
 //! Rows lie newest first, by when they happened; that is nearly the order of sequences turned round. So the next some
 //! thousand events are found by looking only at groups of rows whose sequences can be among them.
@@ -12,7 +12,7 @@ use super::select::groups;
 use super::walk::At;
 use crate::Error;
 
-/// An event and its sequence, by which it is ordered.
+/// An event and its sequence with its log's base, by which it is ordered.
 struct Numbered<'q> {
     sequence: u64,
     at: At<'q>,
@@ -79,13 +79,13 @@ impl<'q> Search<'q> {
         // Those that can have the least come first.
         for (number, place) in self.places.iter().enumerate() {
             let (min, max) = place.part().sequences;
-            if least.wants_any(min, max) {
+            if least.wants_any(place.base() + min, place.base() + max) {
                 self.cancel.check()?;
                 self.offer_place(number, &mut least)?;
             }
         }
         for row in self.tail.rows() {
-            least.offer(row.sequence, At::Tail(row));
+            least.offer(self.tail.base() + row.sequence, At::Tail(row));
         }
         Ok(least.heap.into_sorted_vec())
     }
@@ -94,12 +94,12 @@ impl<'q> Search<'q> {
         let Some(matching) = self.matching(number)? else { return Ok(()) };
         let place = matching.place;
         let bits = if matching.is_all() { None } else { Some(matching.bits()?) };
-        let column = place.segment()?.sequence();
+        let (column, base) = (place.segment()?.sequence(), place.base());
         let mut values = Vec::new();
         // The last rows are the oldest, with the least sequences: taken first, they spare the others.
         for (group, rows) in groups(&matching.selection.rows).rev() {
             let (min, max) = column.group_bounds(group)?;
-            if !least.wants_any(min as u64, max as u64)
+            if !least.wants_any(base + min as u64, base + max as u64)
                 || bits.as_ref().is_some_and(|bits| bits.count_in(rows.clone()) == 0)
             {
                 continue;
@@ -108,7 +108,7 @@ impl<'q> Search<'q> {
             let first = (group * trailbook_store::segment::COLUMN_GROUP as u64) as u32;
             for row in rows.filter(|row| bits.as_ref().is_none_or(|bits| bits.contains(*row))) {
                 if let Some(sequence) = values.get((row - first) as usize) {
-                    least.offer(*sequence as u64, At::Segment { place: number, row });
+                    least.offer(base + *sequence as u64, At::Segment { place: number, row });
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use trailbook_store::segment::Part;
-use trailbook_store::{Segment, SegmentPart, Snapshot};
+use trailbook_store::{LogNumber, Segment, SegmentPart, Snapshot};
 
 use crate::{Error, Query};
 
@@ -27,6 +27,16 @@ impl Place {
         let sources = snapshot.segments().into_iter().filter(may_match);
         let place = |source| Self { source, segment: OnceCell::new() };
         sources.map(place).collect()
+    }
+
+    /// The log whose rows they are.
+    pub(super) fn log(&self) -> LogNumber {
+        self.source.log()
+    }
+
+    /// What is added to its sequences where they are ordered: see [`SegmentPart`].
+    pub(super) fn base(&self) -> u64 {
+        self.source.base
     }
 
     /// What is known of its rows.

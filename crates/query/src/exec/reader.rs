@@ -103,12 +103,16 @@ impl<'q> Reader<'q> {
     }
 
     /// Gives rows to `each` in their order, until it says no.
-    pub(super) fn read_all(&mut self, ats: &[At<'q>], each: &mut impl FnMut(&Row<'_>) -> bool) -> Result<bool, Error> {
+    pub(super) fn read_all(
+        &mut self,
+        ats: &[At<'q>],
+        each: &mut impl FnMut(&At<'q>, &Row<'_>) -> bool,
+    ) -> Result<bool, Error> {
         let held = if self.is_scan { self.hold(ats)? } else { Held::default() };
         for (number, at) in ats.iter().enumerate() {
             let goes_on = match held.row(number) {
-                Some(row) => each(&row),
-                None => self.read(at, each)?.unwrap_or(true),
+                Some(row) => each(at, &row),
+                None => self.read(at, &mut |row| each(at, row))?.unwrap_or(true),
             };
             if !goes_on {
                 return Ok(false);

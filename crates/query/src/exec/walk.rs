@@ -1,4 +1,4 @@
-//! Segments and frames merged by (`occurred_at`, `sequence`), newest or oldest first.
+//! Segments and frames merged by (`occurred_at`, log, `sequence`), newest or oldest first.
 //!
 //! A segment is looked into only when its first row could be the next, so a page of the newest leaves old ones alone.
 
@@ -29,7 +29,7 @@ const STEPS_PER_CHECK: u32 = 4_096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(i64, u64);
 
-/// The complement of a number turns its order round, at the ends of its range too.
+/// Of a sequence with its log's base. The complement of a number turns its order round, at the ends of its range too.
 fn rank(order: Order, occurred_ns: i64, sequence: u64) -> Rank {
     match order {
         Order::Newest => Rank(!occurred_ns, !sequence),
@@ -57,8 +57,8 @@ struct Source<'q> {
 }
 
 enum Rest<'q> {
-    Tail(std::vec::IntoIter<&'q Row<'q>>),
-    Place { number: usize, rows: Box<dyn Iterator<Item = Result<u32, Error>> + 'q>, times: Times<'q> },
+    Tail { rows: std::vec::IntoIter<&'q Row<'q>>, base: u64 },
+    Place { number: usize, base: u64, rows: Box<dyn Iterator<Item = Result<u32, Error>> + 'q>, times: Times<'q> },
 }
 
 /// Reads the times and sequences of a place.
@@ -74,11 +74,12 @@ impl<'s, 'q> Walk<'s, 'q> {
         let waiting = best.rev().collect();
         let mut walk = Self { search, order, after, waiting, steps: 0, sources: Vec::new(), heap: BinaryHeap::new() };
         let first = after.map(|cursor| rank(order, cursor.occurred_ns, cursor.sequence));
-        let rank_of = |row: &Row<'_>| rank(order, row.occurred_ns, row.sequence);
+        let base = search.tail.base();
+        let rank_of = |row: &Row<'_>| rank(order, row.occurred_ns, base + row.sequence);
         let is_after = |row: &&Row<'q>| first.is_none_or(|first| rank_of(row) > first);
         let mut tail: Vec<&'q Row<'q>> = search.tail.rows().iter().filter(is_after).collect();
         tail.sort_unstable_by_key(|row| rank_of(row));
-        walk.add(Rest::Tail(tail.into_iter()))?;
+        walk.add(Rest::Tail { rows: tail.into_iter(), base })?;
         Ok(walk)
     }
 
@@ -110,7 +111,7 @@ impl<'s, 'q> Walk<'s, 'q> {
                 occurred: ColumnReader::new(segment.occurred()),
                 sequence: ColumnReader::new(segment.sequence()),
             };
-            self.add(Rest::Place { number, rows, times })?;
+            self.add(Rest::Place { number, base: place.base(), rows, times })?;
         }
         Ok(())
     }
@@ -129,7 +130,7 @@ impl<'s, 'q> Walk<'s, 'q> {
         let is_newest = self.order == Order::Newest;
         while low < high {
             let middle = low + (high - low) / 2;
-            let sequence = sequences.get(middle)? as u64;
+            let sequence = place.base() + sequences.get(middle)? as u64;
             let is_before = sequence > cursor.sequence || (is_newest && sequence == cursor.sequence);
             if is_before { low = middle + 1 } else { high = middle }
         }
@@ -153,7 +154,7 @@ impl<'s, 'q> Walk<'s, 'q> {
             }
             None => {
                 // What it has in memory goes with it.
-                source.rest = Rest::Tail(Vec::new().into_iter());
+                source.rest = Rest::Tail { rows: Vec::new().into_iter(), base: 0 };
                 std::collections::binary_heap::PeekMut::pop(first);
             }
         }
@@ -165,8 +166,8 @@ impl<'s, 'q> Walk<'s, 'q> {
 pub(super) fn best(order: Order, place: &Place) -> Rank {
     let part = place.part();
     match order {
-        Order::Newest => rank(order, part.occurred_ns.1, part.sequences.1),
-        Order::Oldest | Order::Sequence => rank(order, part.occurred_ns.0, part.sequences.0),
+        Order::Newest => rank(order, part.occurred_ns.1, place.base() + part.sequences.1),
+        Order::Oldest | Order::Sequence => rank(order, part.occurred_ns.0, place.base() + part.sequences.0),
     }
 }
 
@@ -187,10 +188,12 @@ fn rows<'q>(
 impl<'q> Rest<'q> {
     fn next(&mut self, order: Order) -> Result<Option<(Rank, At<'q>)>, Error> {
         match self {
-            Rest::Tail(rows) => Ok(rows.next().map(|row| (rank(order, row.occurred_ns, row.sequence), At::Tail(row)))),
-            Rest::Place { number, rows, times } => {
+            Rest::Tail { rows, base } => {
+                Ok(rows.next().map(|row| (rank(order, row.occurred_ns, *base + row.sequence), At::Tail(row))))
+            }
+            Rest::Place { number, base, rows, times } => {
                 let Some(row) = rows.next().transpose()? else { return Ok(None) };
-                let (occurred_ns, sequence) = (times.occurred.get(row)?, times.sequence.get(row)? as u64);
+                let (occurred_ns, sequence) = (times.occurred.get(row)?, *base + times.sequence.get(row)? as u64);
                 Ok(Some((rank(order, occurred_ns, sequence), At::Segment { place: *number, row })))
             }
         }

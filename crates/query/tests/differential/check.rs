@@ -84,7 +84,7 @@ fn check_scan(snapshot: &Snapshot, query: &Query, want: &[&Known], random: &mut 
     // Sometimes it is stopped early.
     let limit = if random.one_in(4) { 1 + random.below(want.len() + 1) } else { usize::MAX };
     let mut found = Vec::new();
-    scan(snapshot, query, &Cancel::default(), |row| {
+    scan(snapshot, query, &Cancel::default(), |_, row| {
         found.push((row.sequence, row.recorded_ms, row.occurred_ns, row.canonical.to_vec()));
         found.len() < limit
     })

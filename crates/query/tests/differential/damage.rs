@@ -34,9 +34,9 @@ fn flip(file: &Path, at: usize) {
 /// All events of a query.
 fn all(state: &State, query: &Query) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
-    scan(&state.snapshot(0), query, &Cancel::default(), |row| {
+    scan(&state.snapshot(0), query, &Cancel::default(), |log, row| {
         let canonical = row.canonical.to_vec();
-        found.push(Found { sequence: row.sequence, recorded_ms: row.recorded_ms, canonical, salt: *row.salt });
+        found.push(Found { log, sequence: row.sequence, recorded_ms: row.recorded_ms, canonical, salt: *row.salt });
         true
     })
     .map(|()| found)

@@ -39,7 +39,7 @@ fn all_are_cancelled(snapshot: &Snapshot) {
         for wants_total in [true, false] {
             let query = Query { order, wants_total, ..Query::default() };
             assert_eq!(run(snapshot, &query, &cancel), Err(Error::Cancelled), "{query:?}");
-            let result = scan(snapshot, &query, &cancel, |_| panic!("a cancelled scan gives nothing"));
+            let result = scan(snapshot, &query, &cancel, |_, _| panic!("a cancelled scan gives nothing"));
             assert_eq!(result, Err(Error::Cancelled), "{query:?}");
         }
     }
@@ -62,7 +62,7 @@ fn a_scan_is_cancelled_in_its_middle() {
         state.store.flush().await.unwrap();
         let cancel = Cancel::default();
         let mut found = 0;
-        let result = scan(&state.snapshot(0), &Query::default(), &cancel, |_| {
+        let result = scan(&state.snapshot(0), &Query::default(), &cancel, |_, _| {
             found += 1;
             cancel.cancel();
             true
@@ -82,7 +82,7 @@ fn a_scan_is_cancelled_in_the_middle_of_a_segment() {
         for order in [Order::Newest, Order::Oldest] {
             let cancel = Cancel::default();
             let mut found = 0;
-            let result = scan(&state.snapshot(0), &Query { order, ..Query::default() }, &cancel, |_| {
+            let result = scan(&state.snapshot(0), &Query { order, ..Query::default() }, &cancel, |_, _| {
                 found += 1;
                 cancel.cancel();
                 true

@@ -71,7 +71,7 @@ fn a_scan_goes_back_and_forth_between_many_segments() {
             let query = Query { order, ..Query::default() };
             let wanted = oracle::matching(&state.logs[0].known, &query);
             let mut found = Vec::new();
-            scan(&state.snapshot(0), &query, &Cancel::default(), |row| {
+            scan(&state.snapshot(0), &query, &Cancel::default(), |_, row| {
                 found.push((row.sequence, row.canonical.to_vec()));
                 true
             })
@@ -99,7 +99,7 @@ fn a_scan_by_sequence_goes_in_rounds() {
         }
         let query = Query { order: Order::Sequence, ..Query::default() };
         let mut next = 0;
-        scan(&state.snapshot(0), &query, &Cancel::default(), |row| {
+        scan(&state.snapshot(0), &query, &Cancel::default(), |_, row| {
             assert_eq!(row.sequence, next);
             next += 1;
             true

@@ -15,6 +15,7 @@ use crate::object::{Folder, Objects as _};
 /// The secret's file in a data folder.
 const FILE: &str = "secret";
 const SECRET_BYTES: usize = 32;
+const IF_LOST: &str = "or, if it is lost, freeze the logs and open new ones with `trailbook log freeze --all`";
 
 /// What seals keys.
 pub(crate) struct Secret(LessSafeKey);
@@ -42,8 +43,7 @@ impl Secret {
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !has_keys => Self::make(&path),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::Open(format!(
-                "the secret {shown} is missing, without which the keys of logs cannot be used: put it back, or, if it is \
-                 lost, freeze the logs and open new ones with `trailbook log freeze --all`"
+                "the secret {shown} is missing, without which the keys of logs cannot be used: put it back, {IF_LOST}"
             ))),
             Err(e) => Err(Error::Open(format!("the secret {shown} cannot be read: {e}"))),
         }
@@ -109,8 +109,7 @@ impl Keys {
         let seeds = secret.unseal(sealed, log_id).and_then(|seeds| seeds.try_into().ok());
         let seeds: [u8; 2 * SEED_BYTES] = seeds.ok_or_else(|| {
             Error::Open(format!(
-                "the keys of the log {origin} cannot be opened with this secret: give the one that they were sealed with, \
-                 or, if it is lost, freeze the logs and open new ones with `trailbook log freeze --all`"
+                "the keys of the log {origin} cannot be opened with this secret: give that which sealed them, {IF_LOST}"
             ))
         })?;
         Self::of(&seeds, origin)

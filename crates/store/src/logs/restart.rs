@@ -6,7 +6,7 @@
 //! | has an older one, of the same entries | the process ended between commit and publication: it is published now |
 //! | has a newer one, or a log that the catalog lacks | the catalog was put back to an older state: stop |
 //! | has another root for the same size, or an older one of other entries | one of them was changed: stop |
-//! | is missing, or a log in it, where the catalog has entries | the file was removed, or the data folder is another one: stop |
+//! | is missing, or has no log that has entries | it was removed, or the data folder is another one: stop |
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ impl Logs {
                     }
                 }
                 None if place == 0 && has_entries => {
-                    let reason = "it is missing, and the catalog has entries: so this data folder is another one, or the \
+                    let reason = "it is missing, and the catalog has entries: this data folder is another one, or the \
                                   file was removed";
                     return Err(stop(&path, reason));
                 }
@@ -45,6 +45,24 @@ impl Logs {
             }
         }
         Ok(())
+    }
+
+    /// The checkpoints that were published of logs which have less now, or other entries.
+    pub(super) async fn lost_checkpoints(&self) -> Result<Checkpoints, Error> {
+        let mut lost = Checkpoints::new();
+        for (_, checkpoints) in self.copies.read().unwrap_or_default() {
+            for (log_id, note) in checkpoints.unwrap_or_default() {
+                let Some((log, seen)) = self.named(&super::hex(&log_id)).zip(checkpoint_of(&note).ok()) else {
+                    continue;
+                };
+                let is_kept = seen.size <= log.edge().size() && self.root(&log, seen.size).await? == seen.root;
+                let known = lost.get(&log_id).and_then(|note: &String| checkpoint_of(note).ok());
+                if !is_kept && known.is_none_or(|known| known.size < seen.size) {
+                    lost.insert(log_id, note);
+                }
+            }
+        }
+        Ok(lost)
     }
 
     async fn compare(&self, path: &Path, checkpoints: &Checkpoints) -> Result<(), Error> {

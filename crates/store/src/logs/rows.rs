@@ -87,6 +87,12 @@ pub(crate) async fn newer(catalog: &Catalog, than: i64) -> Result<Vec<LogRow>, E
     rows.map_err(Error::catalog(READING))?.iter().map(read).collect()
 }
 
+/// The numbers of the logs that anybody may read.
+pub(crate) async fn public(catalog: &Catalog) -> Result<Vec<i64>, Error> {
+    let query = sqlx::query_scalar("SELECT id FROM logs WHERE is_public <> 0");
+    query.fetch_all(catalog.pool()).await.map_err(Error::catalog(READING))
+}
+
 /// A log and its right edge, as they are at one moment.
 pub(crate) async fn with_edge(catalog: &Catalog, id: i64) -> Result<(LogRow, Edge), Error> {
     let doing = Error::catalog(READING);
