@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use trailbook_event::limits::{BODIES_KIB_MAX, QUERIES_RUNNING_MAX};
+use trailbook_event::limits::{BODIES_KIB_MAX, EXPORTS_RUNNING_MAX, QUERIES_RUNNING_MAX};
 use trailbook_store::{Clock, Store};
 
 use crate::auth::Auth;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
+use crate::witness::Witnesses;
 
 /// The parts of a running server.
 #[derive(Debug)]
@@ -18,14 +19,17 @@ pub(crate) struct App {
     pub(crate) pipeline: Pipeline,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
+    pub(crate) witnesses: Witnesses,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
     pub(crate) queries: Arc<Semaphore>,
+    /// Exports that may be under way.
+    pub(crate) exports: Arc<Semaphore>,
 }
 
 impl App {
-    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, clock: Clock) -> Self {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, witnesses): (Clock, Witnesses)) -> Self {
         let metrics = Metrics::new(pipeline.rule_names());
         Self {
             store,
@@ -33,8 +37,10 @@ impl App {
             pipeline,
             metrics,
             clock,
+            witnesses,
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),
         }
     }
 }

@@ -19,6 +19,12 @@ pub enum Error {
     /// A setting cannot be used.
     #[error("{0}")]
     Setting(String),
+    /// Witnesses cannot be asked.
+    #[error("witnesses cannot be asked: {0}")]
+    Witnesses(reqwest::Error),
+    /// A witness has seen more of a log than there is.
+    #[error(transparent)]
+    Ahead(#[from] crate::witness::Ahead),
     /// The store.
     #[error(transparent)]
     Store(#[from] trailbook_store::Error),

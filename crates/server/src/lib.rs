@@ -10,6 +10,7 @@ mod app;
 mod auth;
 mod dialect;
 mod error;
+mod export;
 mod ingest;
 mod listener;
 mod metrics;
@@ -19,6 +20,7 @@ mod router;
 mod search;
 mod status;
 mod url;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use trailbook_store::{Clock, Store};
 
 pub use error::Error;
 use settings::Settings;
+pub use witness::Ahead;
 
 /// A server that listens and does not serve yet.
 pub struct Running {
@@ -54,12 +57,17 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     })
     .await?;
     set_file_entries(&store, &settings).await?;
+    let witnesses = witness::Witnesses::new(&settings.witnesses).map_err(Error::Witnesses)?;
+    if let Err(ahead) = witnesses.ask_all(&store).await {
+        store.close().await;
+        return Err(Error::Ahead(ahead));
+    }
     let auth = auth::Auth::new(store.catalog().clone()).await?;
     let address = listener.address()?;
     let is_tls = settings.tls.is_some();
     let (events, _) = store.recent_size();
     tracing::info!(%address, tls = is_tls, events, "listening");
-    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, clock)), listener, address, is_tls })
+    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, (clock, witnesses))), listener, address, is_tls })
 }
 
 async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Error> {
@@ -92,15 +100,23 @@ impl Running {
     /// process is to end, and a new one to start from what the database holds.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let Self { app, listener, .. } = self;
+        let mut ahead = None;
         let stop = async {
             tokio::select! {
                 () = shutdown => tracing::info!("stopping"),
                 () = app.store.poisoned() => tracing::error!("the store failed; stopping"),
                 () = app.auth.follow() => {}
+                found = app.witnesses.follow(&app.store) => {
+                    tracing::error!(error = %found, "stopping");
+                    ahead = Some(found);
+                }
             }
         };
         listener.serve(router::router(Arc::clone(&app)), stop).await;
         app.store.close().await;
+        if let Some(ahead) = ahead {
+            return Err(Error::Ahead(ahead));
+        }
         if app.store.is_poisoned() {
             return Err(Error::Store(trailbook_store::Error::Poisoned));
         }

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{Kind, Problem};
-use crate::api::{absent, docs, events};
+use crate::api::{absent, docs, events, export, logs};
 use crate::app::App;
 use crate::dialect::portal;
 use crate::metrics::{FamilyLabel, RequestLabels};
@@ -26,12 +26,20 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
     let (routes, mut document) = OpenApiRouter::with_openapi(docs::Api::openapi())
         .routes(routes!(events::create_events, events::list_events))
         .routes(routes!(events::get_event))
+        .routes(routes!(logs::get_event_proof))
+        .routes(routes!(logs::list_logs))
+        .routes(routes!(export::export_events))
+        .routes(routes!(logs::get_consistency))
+        .routes(routes!(logs::get_log_resource))
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
         .split_for_parts();
     absent::take_out_nulls(&mut document);
+    // A document has no sign for the rest of a path.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     (routes, document)
 }
 
@@ -77,7 +85,8 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Tiles of logs say themselves how long they hold.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
@@ -94,6 +103,7 @@ fn family(path: &str) -> &'static str {
     match path {
         "/livez" | "/readyz" | "/metrics" => "operations",
         _ if path.starts_with("/api/v1/") => "native",
+        _ if path.starts_with("/log/") => "log",
         _ if path.starts_with("/api/audit-log/") => "portal",
         _ => "other",
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use trailbook_store::DEFAULT_ORGANIZATION;
+use trailbook_store::credential::Scope;
+
 use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, answer, run, testdata};
 
 async fn document(server: &Server) -> Value {
@@ -49,11 +52,15 @@ fn every_path_and_method_is_there() {
         let document = document(&server).await;
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let id = server.post(MINIMAL).await.expect(201)["events"][0]["id"].as_str().unwrap().to_owned();
+        let token = server.scoped(DEFAULT_ORGANIZATION, &Scope::ALL).await;
+        let logs = server.get(&token, "/api/v1/logs").await.expect(200);
+        let log = logs["data"][0]["id"].as_str().unwrap();
         let mut seen = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
+            let path = path.replace("{id}", &id).replace("{log}", log).replace("{resource}", "checkpoint");
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-                let request = server.request(method.clone(), &path.replace("{id}", &id)).bearer_auth(&server.token);
+                let request = server.request(method.clone(), &path).bearer_auth(&token);
                 let answer = answer(request.body(if method == Method::POST { MINIMAL } else { "" })).await;
                 assert!(![404, 405].contains(&answer.status), "{method} {path}");
                 let documented = operation["responses"].as_object().unwrap();
@@ -62,7 +69,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 7);
+        assert_eq!(seen, 12);
     });
 }
 

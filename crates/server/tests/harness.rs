@@ -103,7 +103,7 @@ impl Server {
         Self::open_changed(TempDir::new().unwrap(), toml, change).await
     }
 
-    async fn open(dir: TempDir, toml: &str) -> Self {
+    pub(crate) async fn open(dir: TempDir, toml: &str) -> Self {
         Self::open_changed(dir, toml, |_| {}).await
     }
 

@@ -7,11 +7,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{Context, SHA256};
 use trailbook_event::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
 use trailbook_store::credential::Scope;
-use trailbook_store::{Append, Appended, Error, KeyHash, Remember};
+use trailbook_store::{Append, Appended, Error, Item, KeyHash, Remember};
 
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
@@ -24,6 +27,8 @@ use crate::{status, url};
 
 /// How many events of the write are new: the others were recorded by an earlier one.
 const RECORDED_HEADER: HeaderName = HeaderName::from_static("trailbook-recorded");
+/// Where the events are in their log, and what was sealed of them.
+const RECEIPT_HEADER: HeaderName = HeaderName::from_static("trailbook-receipt");
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Bodies above this are prepared away from the threads that serve requests.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -105,6 +110,7 @@ async fn write(
 
 async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<Remember>) -> Result<Response, Problem> {
     let items = std::mem::take(&mut batch.items);
+    let receipt = Receipt::of(&items);
     let appended = if items.is_empty() && remember.is_none() {
         Appended { sequences: Vec::new(), recorded: 0, replayed: None }
     } else {
@@ -120,7 +126,33 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
             batch.entries
         }
     };
-    Ok(answer(entries, &appended))
+    let mut response = answer(entries, &appended);
+    let log = app.store.open_log(caller.organization());
+    if let Some(value) = log.and_then(|log| receipt.header(&log.id(), &appended)) {
+        response.headers_mut().insert(RECEIPT_HEADER, value);
+    }
+    Ok(response)
+}
+
+/// What a client keeps of a write, to hold the server to it: the server cannot put other events in their place later.
+struct Receipt(Context);
+
+impl Receipt {
+    fn of(items: &[Item]) -> Self {
+        let mut context = Context::new(&SHA256);
+        items.iter().for_each(|item| context.update(item.sealed.inner()));
+        Self(context)
+    }
+
+    /// `log="…", first=…, last=…`, and the digest of what was sealed, unless some of it was recorded before.
+    fn header(self, log: &str, appended: &Appended) -> Option<HeaderValue> {
+        let (first, last) = (appended.sequences.iter().min()?, appended.sequences.iter().max()?);
+        let mut text = format!("log=\"{log}\", first={first}, last={last}");
+        if appended.recorded == appended.sequences.len() as u64 {
+            text.push_str(&format!(", digest=:{}:", STANDARD.encode(self.0.finish())));
+        }
+        HeaderValue::from_str(&text).ok()
+    }
 }
 
 /// The same error, its event counted among those of the body, of which some are not for the store.
@@ -270,20 +302,28 @@ pub(crate) async fn get_event(
     if let Some((name, _)) = decoded(request.uri().query())?.first() {
         return Err(Problem::parameter(name, "is not a parameter of this path"));
     }
+    let found = find(&app, &caller, id_of(id)?).await?;
+    let mut out = Vec::new();
+    write_event(caller.organization().name(), &found, &mut out);
+    Ok(json(status::FOUND, out))
+}
+
+/// The id in a path.
+pub(crate) fn id_of(id: Result<Path<String>, PathRejection>) -> Result<Uuid, Problem> {
     let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok());
-    let id = id.ok_or_else(|| Problem::parameter("id", "must be a UUID"))?;
+    id.ok_or_else(|| Problem::parameter("id", "must be a UUID"))
+}
+
+/// The event of an id.
+pub(crate) async fn find(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<Found, Problem> {
     let query = Query {
         conditions: vec![Condition::is(Field::Id, id.to_string())],
         page: Page { limit: 1, start: Start::Offset(0) },
         wants_total: false,
         ..Query::default()
     };
-    let answer = search(&app, &caller, query).await?;
-    let found =
-        answer.events.first().ok_or_else(|| Problem::new(Kind::NotFound, format!("no event has the id {id}")))?;
-    let mut out = Vec::new();
-    write_event(caller.organization().name(), found, &mut out);
-    Ok(json(status::FOUND, out))
+    let answer = search(app, caller, query).await?;
+    answer.events.into_iter().next().ok_or_else(|| Problem::new(Kind::NotFound, format!("no event has the id {id}")))
 }
 
 /// The canonical event with what the server gave it, before its first key.
@@ -296,10 +336,10 @@ fn write_event(organization: &str, found: &Found, out: &mut Vec<u8>) {
     out.extend_from_slice(found.canonical.get(1..).unwrap_or_default());
 }
 
-fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
+pub(crate) fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
     url::pairs(query).map_err(|name| Problem::parameter(&name, "is not percent-encoded UTF-8"))
 }
 
-fn json(status: axum::http::StatusCode, body: Vec<u8>) -> Response {
+pub(crate) fn json(status: axum::http::StatusCode, body: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -27,6 +27,8 @@ fn nothing_said_gives_the_defaults() {
     assert_eq!(settings.tuning.chunk_events, 8_192);
     assert_eq!(settings.exclusion_rules, exclude::portal_defaults());
     assert!(settings.redaction_rules.is_empty() && settings.external_access.is_empty());
+    assert_eq!((settings.logs.origin.as_str(), settings.logs.secret.as_ref()), ("trailbook", None));
+    assert!(settings.logs.copies.is_empty() && settings.witnesses.is_empty());
     assert_eq!(settings.severity_log_levels.level(Severity::Low), LogLevel::Debug);
     for severity in [Severity::Medium, Severity::High, Severity::Critical] {
         assert_eq!(settings.severity_log_levels.level(severity), LogLevel::Info);
@@ -66,6 +68,22 @@ fn every_setting_can_be_said_in_a_file() {
         type = "static"
         options = { token = "12345678", subject = "reader" }
     "#;
+    let logs = r#"
+        origin = "audit.example.com"
+        secret_file = "/run/log.secret"
+        checkpoint_copies = ["/mnt/copies"]
+        witnesses = [{ vkey = "witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU",
+                       url = "https://witness.example/w1/" }]
+    "#;
+    let of_logs = settings(logs).unwrap();
+    assert_eq!(of_logs.logs.origin, "audit.example.com");
+    assert_eq!(of_logs.logs.secret.unwrap().to_str(), Some("/run/log.secret"));
+    assert_eq!(of_logs.logs.copies, [std::path::PathBuf::from("/mnt/copies")]);
+    assert_eq!(
+        (of_logs.witnesses[0].key.name(), &*of_logs.witnesses[0].url),
+        ("witness.example/w1", "https://witness.example/w1")
+    );
+
     let settings = settings(toml).unwrap();
     assert_eq!(settings.listen.port(), 443);
     assert_eq!(settings.catalog.as_deref(), Some("postgres://trailbook@db/trailbook"));
@@ -108,7 +126,24 @@ fn errors_name_the_setting_and_what_it_may_be() {
         ("listen = 'here'", "listen: must be an address and a port, such as 127.0.0.1:8080, not \"here\""),
         ("listen = 80", "listen: must be a text, not a number"),
         ("data_dir = ''", "data_dir: must name a folder"),
-        ("catalog = 'mysql://u:secret@h'", "catalog: must be a postgres:// URL; leave it out for SQLite"),
+        ("origin = ''", "origin: must be a name such as audit.example.com"),
+        ("origin = 'a b'", "origin: must be a name such as audit.example.com"),
+        ("origin = 'a+b'", "origin: must be a name such as audit.example.com"),
+        ("checkpoint_copies = '/mnt'", "checkpoint_copies: must be a list of texts, not a text"),
+        ("witnesses = [{}]", "witnesses[0].vkey: must be given"),
+        ("witnesses = [{ vkey = 'x', url = 'https://x' }]", "witnesses[0].vkey: the verifier key is malformed"),
+        (
+            "witnesses = [{ vkey = 'audit.example/log+47a2d2e2+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c', url = \
+             'https://x' }]",
+            "witnesses[0].vkey: must be a key for cosignatures",
+        ),
+        (
+            "witnesses = [{ vkey = 'witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU', url = \
+             'ftp://x' }]",
+            "witnesses[0].url: must begin with https:// or http://",
+        ),
+        ("witnesses = [{ name = 'x' }]", "witnesses[0].name: there is no such setting; there are vkey, url"),
+        ("catalog = 'mysql://u:hush-hush@h'", "catalog: must be a postgres:// URL; leave it out for SQLite"),
         ("behind_proxy = 'yes'", "behind_proxy: must be true or false, not a text"),
         ("log_format = 'xml'", "log_format: must be text or json, not \"xml\""),
         ("log_level = 'trace'", "log_level: must be error, warn, info or debug, not \"trace\""),
@@ -151,7 +186,7 @@ fn errors_name_the_setting_and_what_it_may_be() {
     for (toml, expected) in cases {
         let refusal = refusal(toml);
         assert!(refusal.starts_with(expected), "{toml}: {refusal}");
-        assert!(!refusal.contains("secret"), "{refusal}");
+        assert!(!refusal.contains("hush-hush"), "{refusal}");
     }
 }
 
