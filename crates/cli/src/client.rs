@@ -4,7 +4,8 @@
 //! server wants it. Everything that is sent can be sent twice: reading changes nothing, and events carry ids.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,12 +16,15 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use crate::exit::Error;
+use crate::files::Part;
 use crate::output;
 
 /// How long connecting may take.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long one answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(90);
+/// How long a download may take.
+const DOWNLOAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first pause before asking again; each further one is twice as long, up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_LONGEST: Duration = Duration::from_secs(5);
@@ -108,6 +112,30 @@ impl Client {
     /// Asks for a path with its query.
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, Error> {
         self.ask(|| self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    /// Writes an answer to a file that must not be there, and gives its length. What is there of an answer that ends
+    /// early is no file.
+    pub(crate) async fn download(&self, path: &str, file: &Path) -> Result<u64, Error> {
+        let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("{}: {e}", file.display()));
+        if file.exists() {
+            return Err(Error::Usage(format!("{} is there already", file.display())));
+        }
+        let mut part = Part::begin(file).map_err(|e| failed(&e))?;
+        let request = self.http.get(format!("{}{path}", self.base)).timeout(DOWNLOAD_MAX);
+        let mut response = request.send().await.map_err(|e| self.no_answer(&cause(&e)))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if status != 200 {
+            let body = response.bytes().await.map_err(|e| self.no_answer(&cause(&e)))?;
+            return Err(Answer { status, headers, body }.refusal(&self.base));
+        }
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.map_err(|e| self.no_answer(&cause(&e)))? {
+            part.file.write_all(&piece).map_err(|e| failed(&e))?;
+            bytes += piece.len() as u64;
+        }
+        part.finish().map_err(|e| failed(&e))?;
+        Ok(bytes)
     }
 
     /// Sends lines of JSON.

@@ -6,13 +6,16 @@ mod check;
 mod client;
 mod demo;
 mod exit;
+mod export;
 mod files;
+mod log;
 mod output;
 mod query;
 mod send;
 mod serve;
 mod settings;
 mod token;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -22,8 +25,8 @@ use clap::{Parser, Subcommand};
 ///
 /// Settings come from flags, from TRAILBOOK_… variables, and from a TOML file, in this order.
 ///
-/// Exit codes: 0 done, 1 part of it was refused, or what was named is not there, or damage was found, 2 wrong usage or
-/// configuration, 3 the server, the network or a disk failed.
+/// Exit codes: 0 done, 1 part of it was refused, or what was named is not there, or damage was found, or nothing is
+/// proven, 2 wrong usage or configuration, 3 the server, the network or a disk failed.
 #[derive(Parser)]
 #[command(name = "trailbook", version, verbatim_doc_comment)]
 struct Arguments {
@@ -33,11 +36,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     Demo(demo::Arguments),
     Send(send::Arguments),
     Query(query::Arguments),
+    Export(export::Arguments),
+    Verify(verify::Arguments),
     Token(token::Arguments),
+    Log(log::Arguments),
     Check(check::Arguments),
 }
 
@@ -51,10 +57,13 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match arguments.command {
-            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Serve(arguments) => serve::run(*arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Send(arguments) => send::run(arguments).await,
             Command::Query(arguments) => query::run(arguments).await,
+            Command::Export(arguments) => export::run(arguments).await,
+            Command::Verify(arguments) => verify::run(arguments).await,
+            Command::Log(arguments) => log::run(arguments).await,
             Command::Token(arguments) => token::run(arguments).await,
             Command::Check(arguments) => check::run(arguments).await,
         }

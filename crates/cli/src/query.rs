@@ -113,28 +113,33 @@ impl Arguments {
         let mut pairs = vec![("order", self.order.as_str())];
         pairs.extend(self.from.as_deref().map(|time| ("from", time)));
         pairs.extend(self.to.as_deref().map(|time| ("to", time)));
-        let mut texts = Vec::new();
-        for search in &self.searches {
-            let Some((field, value)) = filter(search) else {
-                texts.push(search.as_str());
-                continue;
-            };
-            let wrong = |reason: &str| Error::Usage(format!("the filter {search:?} {reason}"));
-            match field.trim_end_matches('!') {
-                "" => return Err(wrong("names no field")),
-                "limit" | "cursor" => return Err(wrong("is no condition; see --limit and --all")),
-                "order" | "from" | "to" => return Err(wrong("is no condition; there is a flag for it")),
-                "q" => return Err(wrong("is no condition; give its text alone")),
-                _ => pairs.push((field, value)),
-            }
-        }
-        let text = texts.join(" ");
-        if !texts.is_empty() {
-            pairs.push(("q", &text));
-        }
-        let encoded = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-        Ok(encoded.collect::<Vec<_>>().join("&"))
+        conditions(&pairs, &self.searches)
     }
+}
+
+/// Parameters and searches, ready for a URL.
+pub(crate) fn conditions(parameters: &[(&str, &str)], searches: &[String]) -> Result<String, Error> {
+    let (mut pairs, mut texts) = (parameters.to_vec(), Vec::new());
+    for search in searches {
+        let Some((field, value)) = filter(search) else {
+            texts.push(search.as_str());
+            continue;
+        };
+        let wrong = |reason: &str| Error::Usage(format!("the filter {search:?} {reason}"));
+        match field.trim_end_matches('!') {
+            "" => return Err(wrong("names no field")),
+            "limit" | "cursor" => return Err(wrong("is no condition; see --limit and --all")),
+            "order" | "from" | "to" => return Err(wrong("is no condition; there is a flag for it")),
+            "q" => return Err(wrong("is no condition; give its text alone")),
+            _ => pairs.push((field, value)),
+        }
+    }
+    let text = texts.join(" ");
+    if !texts.is_empty() {
+        pairs.push(("q", &text));
+    }
+    let encoded = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    Ok(encoded.collect::<Vec<_>>().join("&"))
 }
 
 /// The field and the value of a search like field=value; others are texts.

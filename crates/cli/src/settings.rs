@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use trailbook_server::settings::{
     DATA_DIR_DEFAULT, Layer, LogFormat, LogLevel, Settings, SettingsError, parse_duration_ms,
 };
+use trailbook_store::LogOptions;
 
 /// Where a server keeps what it keeps. Shared by `serve`, `check` and `token`.
 #[derive(Args)]
@@ -38,6 +39,48 @@ impl Place {
     pub(crate) fn resolve(self) -> Result<(PathBuf, Option<String>), SettingsError> {
         let layer = self.layer()?;
         Ok((layer.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT)), layer.catalog))
+    }
+
+    /// The same, and how logs are kept there.
+    pub(crate) fn resolve_with_logs(
+        self,
+        logs: LogArguments,
+    ) -> Result<(PathBuf, Option<String>, LogOptions), SettingsError> {
+        let layer = logs.layer()?.over(self.layer()?);
+        let layer = Layer { listen: None, behind_proxy: None, tls_cert: None, tls_key: None, ..layer };
+        let settings = layer.resolve()?;
+        Ok((settings.data_dir, settings.catalog, settings.logs))
+    }
+}
+
+/// How logs are named and kept. Shared by `serve` and `log freeze`.
+#[derive(Args)]
+pub(crate) struct LogArguments {
+    /// What the names of new logs begin with: this server's name, such as audit.example.com [default: trailbook]
+    ///
+    /// A log's name stands in each of its checkpoints and never changes.
+    #[arg(long, value_name = "NAME", env = "TRAILBOOK_ORIGIN")]
+    origin: Option<String>,
+    /// The file with the secret that the keys of logs are encrypted with [default: secret in the data folder]
+    ///
+    /// Made where it is missing. Elsewhere, a copy of the data folder alone cannot sign.
+    #[arg(long, value_name = "FILE", env = "TRAILBOOK_SECRET_FILE")]
+    secret_file: Option<PathBuf>,
+    /// Folders that get a copy of the last checkpoints, as a JSON list
+    ///
+    /// On another disk or machine: then a data folder that is put back to an older state is noticed at the start.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_CHECKPOINT_COPIES")]
+    checkpoint_copies: Option<String>,
+}
+
+impl LogArguments {
+    /// What flags and environment say.
+    fn layer(self) -> Result<Layer, SettingsError> {
+        let mut layer = Layer { origin: self.origin, secret_file: self.secret_file, ..Layer::default() };
+        if let Some(json) = self.checkpoint_copies {
+            layer.set_json("checkpoint_copies", &json)?;
+        }
+        Ok(layer)
     }
 }
 
@@ -109,24 +152,11 @@ pub(crate) struct SettingsArguments {
     /// {"token": "…", "subject": "portal"}, "accessRestrictions": [{"plugin": "audit-log"}]}]'
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXTERNAL_ACCESS", hide_env_values = true)]
     external_access: Option<String>,
-    /// What the names of new logs begin with: this server's name, such as audit.example.com [default: trailbook]
-    ///
-    /// A log's name stands in each of its checkpoints and never changes.
-    #[arg(long, value_name = "NAME", env = "TRAILBOOK_ORIGIN")]
-    origin: Option<String>,
-    /// The file with the secret that the keys of logs are encrypted with [default: secret in the data folder]
-    ///
-    /// Made where it is missing. Elsewhere, a copy of the data folder alone cannot sign.
-    #[arg(long, value_name = "FILE", env = "TRAILBOOK_SECRET_FILE")]
-    secret_file: Option<PathBuf>,
-    /// Folders that get a copy of the last checkpoints, as a JSON list
-    ///
-    /// On another disk or machine: then a data folder that is put back to an older state is noticed at the start.
-    #[arg(long, value_name = "JSON", env = "TRAILBOOK_CHECKPOINT_COPIES")]
-    checkpoint_copies: Option<String>,
+    #[command(flatten)]
+    logs: LogArguments,
     /// Witnesses that are asked to cosign checkpoints, as a JSON list
     ///
-    /// Such as: '[{"vkey": "witness.example/w1+df1c0a35+BIE5…", "url": "https://witness.example/w1"}]'
+    /// Such as: `[{"vkey": "witness.example/w1+df1c0a35+BIE5…", "url": "https://witness.example/w1"}]`
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_WITNESSES")]
     witnesses: Option<String>,
 }
@@ -147,16 +177,13 @@ impl SettingsArguments {
             idempotency_window_ms: self.idempotency_window,
             flush_events: self.flush_events,
             flush_age_ms: self.flush_after,
-            origin: self.origin,
-            secret_file: self.secret_file,
-            ..Layer::default()
+            ..self.logs.layer()?
         };
         let lists = [
             ("redaction_rules", self.redaction_rules),
             ("exclusion_rules", self.exclusion_rules),
             ("severity_log_level_mappings", self.severity_log_level_mappings),
             ("external_access", self.external_access),
-            ("checkpoint_copies", self.checkpoint_copies),
             ("witnesses", self.witnesses),
         ];
         for (key, json) in lists {

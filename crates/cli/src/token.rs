@@ -168,7 +168,7 @@ async fn find(catalog: &Catalog, organization: &str, name: &str) -> Result<Optio
 }
 
 /// The catalog of a folder that is there: looking into one makes none.
-async fn existing(place: Place) -> Result<Catalog, Error> {
+pub(crate) async fn existing(place: Place) -> Result<Catalog, Error> {
     let (data_dir, catalog) = place.resolve()?;
     if catalog.is_none() && !Catalog::is_in(&data_dir) {
         let reason = format!("{} is no folder of a trailbook server", data_dir.display());

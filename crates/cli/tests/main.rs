@@ -12,3 +12,4 @@ mod query;
 mod send;
 mod serve;
 mod token;
+mod verify;

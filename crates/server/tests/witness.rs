@@ -1,4 +1,4 @@
-//! Witnesses: a small one of our own, as c2sp.org/tlog-witness has it, sees every checkpoint and cosigns logs that grow.
+//! Witnesses: a small one of our own, as c2sp.org/tlog-witness has it, cosigns the checkpoints of logs that grow.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -51,7 +51,7 @@ pub use error::Error;
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 use logs::Purpose;
 pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Published, freeze};
-pub use organization::{DEFAULT_ORGANIZATION, Organization};
+pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use segment::Segment;
 pub use work::Work;

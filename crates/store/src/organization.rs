@@ -1,8 +1,11 @@
 //! Organizations: the tenants. Each has one open log.
 
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 
-use crate::{Catalog, Error};
+use crate::logs::rows::LogRow;
+use crate::{Catalog, Error, logs};
 use trailbook_event::limits::NAME_CHARS_MAX;
 
 /// The organization that every catalog starts with.
@@ -27,7 +30,49 @@ impl Organization {
     }
 }
 
+/// A log, as the catalog names it. Origin and keys are empty until a server has taken it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Whose it is.
+    pub organization: String,
+    /// Its public name.
+    pub id: String,
+    /// The name in its checkpoints.
+    pub origin: String,
+    /// The key of its checkpoints.
+    pub vkey: String,
+    /// The key that says when a checkpoint was the last.
+    pub clock_vkey: String,
+    /// Entries under its last checkpoint.
+    pub size: u64,
+    /// Since when it grows no more, in milliseconds since 1970.
+    pub frozen_ms: Option<i64>,
+    /// Whether anybody may read it.
+    pub is_public: bool,
+}
+
 impl Catalog {
+    /// The logs of all organizations, the oldest first.
+    pub async fn logs(&self) -> Result<Vec<LogEntry>, Error> {
+        let organizations = sqlx::query("SELECT id, name FROM organizations").fetch_all(self.pool()).await;
+        let doing = Error::catalog("reading organizations");
+        let mut names: HashMap<i64, String> = HashMap::new();
+        for row in organizations.map_err(&doing)? {
+            names.insert(row.try_get(0).map_err(&doing)?, row.try_get(1).map_err(&doing)?);
+        }
+        let entry = |row: LogRow| LogEntry {
+            organization: names.get(&row.organization).cloned().unwrap_or_default(),
+            id: logs::hex(&row.log_id),
+            origin: row.origin,
+            vkey: row.vkey,
+            clock_vkey: row.clock_vkey,
+            size: row.size,
+            frozen_ms: row.frozen_ms,
+            is_public: row.is_public,
+        };
+        Ok(logs::rows::all(self).await?.into_iter().map(entry).collect())
+    }
+
     /// Says whether anybody may read the logs of an organization. False if there is no such organization.
     pub async fn publish_logs(&self, organization: &str, is_public: bool) -> Result<bool, Error> {
         let sql = "UPDATE logs SET is_public = $1 \
