@@ -87,6 +87,13 @@ pub(crate) fn answer(snapshot: &Snapshot, row: Row, drawn: &Drawn, last_ms: i64)
     Ok(Said::Check(answer.total.unwrap_or_default() + events))
 }
 
+/// The number of an event in its log.
+pub(crate) fn sequence_of(snapshot: &Snapshot, drawn: &Drawn) -> Result<u64, String> {
+    let query = page(vec![Condition::is(Field::Id, &drawn.id)], 1, false);
+    let answer = run(snapshot, &query, &Cancel::default()).map_err(|e| e.to_string())?;
+    answer.events.first().map(|found| found.sequence).ok_or_else(|| "an event is not in the store".to_owned())
+}
+
 fn page(conditions: Vec<Condition>, limit: u64, wants_total: bool) -> Query {
     Query { conditions, page: Page { limit, start: Start::Offset(0) }, wants_total, ..Query::default() }
 }

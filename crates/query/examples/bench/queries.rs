@@ -18,6 +18,8 @@ const QUERIES_MIN: usize = 20;
 /// The organization that is exported: one of medium size.
 const EXPORTED: &str = "org-09";
 const EXPORTS: usize = 3;
+/// The row of proofs, which no peer has.
+const PROOF: &str = "proof";
 
 /// One pass over the parameters.
 #[derive(Default)]
@@ -39,6 +41,9 @@ pub(crate) async fn queries(folder: &Path, parameters: &Parameters, only: &[&str
     for row in Row::ALL.into_iter().filter(|row| only.is_empty() || only.contains(&row.name())) {
         eprintln!("query {} …", row.name());
         measure(&store, &organizations, row, parameters)?;
+    }
+    if only.is_empty() || only.contains(&PROOF) {
+        measure_proofs(&store, &organizations, parameters).await?;
     }
     if only.is_empty() || only.contains(&"export") {
         measure_export(&store, &organizations)?;
@@ -72,6 +77,45 @@ fn measure(
     times.sort_unstable();
     results::print(json!({
         "kind": "query", "system": "ours", "row": row.name(), "runs": times.len(), "check": timed.check,
+        "p50_ms": quantile_ms(&times, 50), "p99_ms": quantile_ms(&times, 99), "first_cold_ms": cold_ms,
+        "first_again_ms": again_ms,
+    }));
+    Ok(())
+}
+
+/// Proofs of single events, from their sequences on: the tree alone, without looking for the event.
+async fn measure_proofs(
+    store: &Store,
+    organizations: &HashMap<String, Organization>,
+    parameters: &Parameters,
+) -> Result<(), String> {
+    eprintln!("query {PROOF} …");
+    let mut wanted = Vec::new();
+    for drawn in &parameters.events {
+        let organization = organizations.get(&drawn.organization).ok_or("an organization is not in the store")?;
+        let found = ours::sequence_of(&store.snapshot(organization), drawn)?;
+        let log = store.open_log(organization).ok_or("an organization has no log")?;
+        wanted.push((log, found));
+    }
+    let mut passes = Vec::new();
+    let mut check = 0;
+    for _ in 0..2 {
+        let mut times = Vec::new();
+        for (log, sequence) in &wanted {
+            let start = Instant::now();
+            let published = log.published();
+            let proof = store.inclusion(log, *sequence, &published).await.map_err(|e| e.to_string())?;
+            times.push(start.elapsed());
+            check += proof.map_or(0, |proof| proof.hashes.len() as u64);
+        }
+        passes.push(times);
+    }
+    let first_ms = |pass: usize| passes.get(pass).and_then(|times| times.first()).map(|time| time.as_secs_f64() * 1e3);
+    let (cold_ms, again_ms) = (first_ms(0), first_ms(1));
+    let mut times = passes.pop().unwrap_or_default();
+    times.sort_unstable();
+    results::print(json!({
+        "kind": "query", "system": "ours", "row": PROOF, "runs": times.len(), "check": check,
         "p50_ms": quantile_ms(&times, 50), "p99_ms": quantile_ms(&times, 99), "first_cold_ms": cold_ms,
         "first_again_ms": again_ms,
     }));

@@ -36,7 +36,7 @@ pauses` counts it. Processor time of Trailbook is that of its process without ma
 one thread alone.\n";
 
 /// What results call a row, and what people do.
-const ROWS: [(&str, &str); 10] = [
+const ROWS: [(&str, &str); 11] = [
     ("newest", "newest 100 of an organization, with total"),
     ("filtered", "newest 100 by outcome and action"),
     ("filtered_total", "newest 100 by outcome and action, with total"),
@@ -47,12 +47,13 @@ const ROWS: [(&str, &str); 10] = [
     ("word_page", "newest 100 of a rare word"),
     ("histogram", "events by day over 90 days"),
     ("id", "one event by its id"),
+    ("proof", "the proof of one event, from its sequence on"),
 ];
 
 const PEERS: [(&str, &str); 2] = [("postgres", "PostgreSQL"), ("clickhouse", "ClickHouse")];
 
 /// Facts of Trailbook, with how they are shown: a factor and a number of decimals.
-const OWN_FACTS: [(&str, &str, f64, usize); 20] = [
+const OWN_FACTS: [(&str, &str, f64, usize); 21] = [
     ("event_bytes", "bytes an event, as sent", 1.0, 0),
     ("events_per_second", "events/s", 1.0, 0),
     ("events_per_second_with_pauses", "events/s, with the pauses", 1.0, 0),
@@ -64,6 +65,7 @@ const OWN_FACTS: [(&str, &str, f64, usize); 20] = [
     ("cpu_flush_us", "of it chunks into segments", 1.0, 1),
     ("cpu_compact_us", "of it segments into larger ones", 1.0, 1),
     ("cpu_verify_us", "of it reading back what was written, and comparing", 1.0, 1),
+    ("cpu_integrate_us", "of it events into the tree, under signed checkpoints", 1.0, 1),
     ("cpu_rest_us", "of it the rest: journal, catalog, runtime", 1.0, 1),
     ("making_cpu_us", "beside it making events", 1.0, 1),
     ("settle_seconds", "seconds until settled", 1.0, 1),
