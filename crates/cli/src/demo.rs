@@ -17,7 +17,7 @@ use trailbook_event::Timestamp;
 use trailbook_server::log;
 use trailbook_server::settings::{ExternalAccess, LISTEN_DEFAULT, Layer, LogFormat, LogLevel};
 use trailbook_store::credential::{Grant, Scope, new_token};
-use trailbook_store::{Clock, DEFAULT_ORGANIZATION};
+use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
 
 use crate::client::{Client, Server};
 use crate::exit::{Error, Exit};
@@ -68,7 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
         organization: DEFAULT_ORGANIZATION.to_owned(),
         subject: "demo".to_owned(),
         token: state.token.clone(),
-        grant: Grant { scopes: vec![Scope::EventsWrite, Scope::EventsRead], restrictions: Vec::new() },
+        grant: Grant { scopes: Scope::ALL.to_vec(), restrictions: Vec::new() },
     });
     let signals = Signals::new()?;
     let running = serve::start(settings).await?;
@@ -80,11 +80,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
         loaded = state.load(&url, &arguments.data_dir) => loaded?,
     }
     // The server is there whether or not anybody reads this.
-    for line in state.introduction(&url, &arguments.data_dir) {
+    let key = key_of_log(&arguments.data_dir).await?;
+    for line in state.introduction(&url, &arguments.data_dir, &key) {
         let _ = output::line(&line);
     }
     serving.await.map_err(serve::failed)?;
     Ok(Exit::Done)
+}
+
+/// The key of the demo's log.
+async fn key_of_log(folder: &Path) -> Result<String, Error> {
+    let logs = Catalog::open(folder, None, Clock::system()).await?.logs().await?;
+    Ok(logs.into_iter().rev().find(|log| log.frozen_ms.is_none()).map(|log| log.vkey).unwrap_or_default())
 }
 
 impl State {
@@ -137,7 +144,7 @@ impl State {
     }
 
     /// What a person who tries Trailbook needs.
-    fn introduction(&self, url: &str, folder: &Path) -> Vec<String> {
+    fn introduction(&self, url: &str, folder: &Path, key: &str) -> Vec<String> {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let curl = format!("curl -sS -H 'Authorization: Bearer {}'", self.token);
         let event = json!({
@@ -150,6 +157,7 @@ impl State {
             format!("Trailbook runs at {url}"),
             format!("folder  {}", folder.display()),
             format!("token   {}", self.token),
+            format!("key     {key}, the log's"),
             format!(
                 "events  {} of a Backstage backend, spread over the last 24 hours before the first run ({} records \
                  that an action began were dropped, {} excluded by a rule)",
@@ -162,6 +170,11 @@ impl State {
             format!("{curl} '{url}/api/audit-log/v1/audit-event?status=failed&limit=5'"),
             "Record one more:".to_owned(),
             format!("{curl} -H 'Content-Type: application/json' -d '{event}' '{url}/api/v1/events'"),
+            "Take everything out, and check with the log's key alone that nothing is missing:".to_owned(),
+            format!(
+                "trailbook export --url {url} --token {} all.zip && trailbook verify --key {key} all.zip",
+                self.token
+            ),
             String::new(),
             "Ctrl-C stops it.".to_owned(),
         ]

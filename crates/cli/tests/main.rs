@@ -12,4 +12,5 @@ mod query;
 mod send;
 mod serve;
 mod token;
+mod verifiers;
 mod verify;

@@ -30,7 +30,7 @@ pub(crate) fn filled(flags: &[&str]) -> Filled {
     Filled { server, token, key }
 }
 
-fn logs(data_dir: &Path) -> Value {
+pub(crate) fn logs(data_dir: &Path) -> Value {
     let ended = run(["log", "list", "--json", "--data-dir", &shown(data_dir)]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     serde_json::from_str(&ended.stdout).unwrap()
@@ -369,7 +369,7 @@ fn the_proof_of_an_event_is_checked_alone() {
 }
 
 /// What the server answers.
-fn fetch(filled: &Filled, path: &str) -> Vec<u8> {
+pub(crate) fn fetch(filled: &Filled, path: &str) -> Vec<u8> {
     let token = format!("Authorization: Bearer {}", filled.token);
     let output = Command::new("curl").args(["-sf", "-H", &token, &format!("{}{path}", filled.server.url)]).output();
     let output = output.unwrap();

@@ -113,7 +113,7 @@ impl Metrics {
 }
 
 /// What is so now: name, meaning, value.
-fn gauges(store: &Store) -> [(&'static str, &'static str, u64); 9] {
+fn gauges(store: &Store) -> [(&'static str, &'static str, u64); 10] {
     let (events, bytes) = store.recent_size();
     let (segments, segment_events, segment_bytes) = store.segments_size();
     let (cache_bytes, _, _) = store.page_cache();
@@ -121,6 +121,7 @@ fn gauges(store: &Store) -> [(&'static str, &'static str, u64); 9] {
         ("recent_events", "Events in memory that no segment has yet", events),
         ("recent_bytes", "What they take", bytes),
         ("appends_waiting", "Writes that wait for their commit", store.appends_waiting() as u64),
+        ("entries_waiting", "Events that are under no published checkpoint yet", store.entries_waiting()),
         ("segments", "Segments on disk", segments),
         ("segment_events", "Their events", segment_events),
         ("segment_bytes", "The bytes of their files", segment_bytes),

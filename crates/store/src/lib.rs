@@ -249,6 +249,11 @@ impl Store {
         self.logs.consistency(log, old, new).await
     }
 
+    /// Events that are under no published checkpoint yet.
+    pub fn entries_waiting(&self) -> u64 {
+        self.logs.waiting()
+    }
+
     /// What a witness has cosigned of a log.
     pub async fn cosigned(&self, log: &Log, witness: &VerifierKey) -> Result<Option<Cosigned>, Error> {
         self.logs.cosigned(log, witness).await

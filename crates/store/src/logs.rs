@@ -416,6 +416,15 @@ impl Logs {
         drop(self.integrating.lock().await);
     }
 
+    /// Entries that are under no published checkpoint yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = pending.values().flatten().map(|leaves| leaves.inners.len() as u64).sum::<u64>();
+        drop(pending);
+        let unpublished = |log: &Arc<Log>| log.edge().size().saturating_sub(log.published.borrow().checkpoint.size);
+        waiting + self.read().values().map(unpublished).sum::<u64>()
+    }
+
     /// Whether a log signs no more: its events need no checkpoint to leave the journal.
     pub(crate) fn has_ended(&self, log: i64) -> bool {
         self.get(log).is_some_and(|log| log.keys.is_none())

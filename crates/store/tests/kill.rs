@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use trailbook_store::{Clock, Error, Options, Store, Tuning};
+use trailbook_store::{Clock, Error, Options, Store, Tuning, check};
 
 use crate::database::Database;
+use crate::logs;
 use crate::segments::everything;
 use crate::writes::{Sender, assert_dense, event_of_day};
 
@@ -74,9 +75,14 @@ async fn a_kill_loses_and_doubles_nothing(database: &Database) {
         }
         assert!(count > round, "nothing was acknowledged before {kill:?}");
         assert_eq!(sender.store.damage(), Vec::<String>::new());
+        sender.store.integrate().await.unwrap();
+        let log = logs::open_log(&sender).await;
+        assert_eq!(logs::check(&sender, &log).await, found.len() as u64, "after {kill:?}");
         flushed = sender.store.segments_size().1;
         sender.close().await;
         assert_files_are_those_of_the_manifest(database).await;
+        let checked = check(database.dir(), database.url().as_deref(), false, |_| {}).await.unwrap();
+        assert_eq!(checked.damage, [""; 0], "after {kill:?}");
     }
     assert!(flushed > 0, "nothing came to segments");
 }

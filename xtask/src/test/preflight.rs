@@ -4,6 +4,7 @@
 
 use crate::{postgres, repository};
 use anyhow::{Result, bail};
+use std::path::Path;
 
 struct Need {
     what: &'static str,
@@ -12,7 +13,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 9] = [
     Need { what: "a C compiler (cc)", is_there: || has("cc"), package: "build-essential" },
     Need { what: "git", is_there: || has("git"), package: "git" },
     Need { what: "curl", is_there: || has("curl"), package: "curl" },
@@ -22,6 +23,20 @@ const NEEDS: [Need; 6] = [
         package: "postgresql",
     },
     Need { what: "strace, for tests of a disk that fails", is_there: || has("strace"), package: "strace" },
+    Need { what: "Go, for a verifier that is not ours", is_there: || has("go"), package: "golang-go" },
+    Need {
+        what: "Go's x/mod, for the same",
+        is_there: || Path::new("/usr/share/gocode/src/golang.org/x/mod/sumdb").is_dir(),
+        package: "golang-golang-x-mod-dev",
+    },
+    Need {
+        what: "Python with cryptography, for the verifier of docs/verify.md",
+        is_there: || {
+            let command = repository::command("python3");
+            command.is_ok_and(|mut command| repository::output(command.args(["-c", "import cryptography"])).is_ok())
+        },
+        package: "python3-cryptography",
+    },
     Need { what: "runuser", is_there: || !repository::is_root() || has("runuser"), package: "util-linux" },
 ];
 
@@ -39,7 +54,7 @@ pub(crate) fn run() -> Result<()> {
             bail!("cargo {program} is missing: rustup component add {component}");
         }
     }
-    println!("a C compiler, git, curl, PostgreSQL, rustfmt and clippy are there");
+    println!("a C compiler, git, curl, PostgreSQL, Go, Python, rustfmt and clippy are there");
     Ok(())
 }
 

@@ -124,9 +124,9 @@ fn check_histogram(snapshot: &Snapshot, query: &Query, want: &[&Known], steps: S
 
 fn place(order: Order, known: &Known) -> (i64, u64) {
     match order {
-        Order::Newest => (!known.occurred_ns, !known.sequence),
-        Order::Oldest => (known.occurred_ns, known.sequence),
-        Order::Sequence => (0, known.sequence),
+        Order::Newest => (!known.occurred_ns, !known.number),
+        Order::Oldest => (known.occurred_ns, known.number),
+        Order::Sequence => (0, known.number),
     }
 }
 

@@ -9,6 +9,8 @@ use trailbook_query::{Condition, FieldRef, Match, Order, Query, Term, TermKind};
 /// An event that was recorded.
 pub(crate) struct Known {
     pub(crate) sequence: u64,
+    /// Its place among the events of all logs of its organization.
+    pub(crate) number: u64,
     pub(crate) recorded_ms: i64,
     pub(crate) occurred_ns: i64,
     pub(crate) canonical: Vec<u8>,
@@ -18,7 +20,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn new(sequence: u64, recorded_ms: i64, canonical: &[u8]) -> Self {
+    pub(crate) fn new((sequence, number): (u64, u64), recorded_ms: i64, canonical: &[u8]) -> Self {
         let event: Value = serde_json::from_slice(canonical).unwrap();
         let mut texts = Vec::new();
         for pointer in ["/message", "/error/message", "/changes", "/meta"] {
@@ -26,7 +28,7 @@ impl Known {
         }
         let at: jiff::Timestamp = event["occurred_at"].as_str().unwrap().parse().unwrap();
         let occurred_ns = at.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Self { sequence, recorded_ms, occurred_ns, canonical: canonical.to_vec(), event, texts }
+        Self { sequence, number, recorded_ms, occurred_ns, canonical: canonical.to_vec(), event, texts }
     }
 
     /// The values of a field.
@@ -109,9 +111,9 @@ fn number_text(number: f64) -> String {
 pub(crate) fn matching<'k>(known: &'k [Known], query: &Query) -> Vec<&'k Known> {
     let mut found: Vec<&Known> = known.iter().filter(|known| matches(known, query)).collect();
     match query.order {
-        Order::Newest => found.sort_by_key(|known| std::cmp::Reverse((known.occurred_ns, known.sequence))),
-        Order::Oldest => found.sort_by_key(|known| (known.occurred_ns, known.sequence)),
-        Order::Sequence => found.sort_by_key(|known| known.sequence),
+        Order::Newest => found.sort_by_key(|known| std::cmp::Reverse((known.occurred_ns, known.number))),
+        Order::Oldest => found.sort_by_key(|known| (known.occurred_ns, known.number)),
+        Order::Sequence => found.sort_by_key(|known| known.number),
     }
     found
 }

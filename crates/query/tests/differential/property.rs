@@ -28,6 +28,7 @@ enum Step {
     Compact,
     CompactAll,
     Reopen,
+    Freeze,
     Pass {
         days: i64,
     },
@@ -58,6 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Compact),
         1 => Just(Step::CompactAll),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Freeze),
         1 => (1..40i64).prop_map(|days| Step::Pass { days }),
         6 => (log(), seed()).prop_map(|(log, seed)| Step::Ask { log, seed }),
         2 => (log(), seed()).prop_map(|(log, seed)| Step::Keep { log, seed }),
@@ -86,6 +88,7 @@ async fn run(kind: &Kind, chunk_events: usize, steps: Vec<Step>, seed: u64) {
             Step::Compact => drop(state.store.compact().await.unwrap()),
             Step::CompactAll => while state.store.compact().await.unwrap() {},
             Step::Reopen => state.reopen(|_| {}).await,
+            Step::Freeze => state.freeze().await,
             Step::Pass { days } => state.pass(days * 86_400_000),
             Step::Ask { log, seed } => check(&state.snapshot(log), &state.logs[log].known, seed),
             Step::Keep { log, seed } => {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
 use trailbook_store::{
-    Append, Clock, CredentialId, Disk, Item, LogOptions, Options, Organization, Snapshot, Store, Tuning,
+    Append, Clock, CredentialId, Disk, Item, LogOptions, Options, Organization, Snapshot, Store, Tuning, freeze,
 };
 
 use crate::oracle::Known;
@@ -28,7 +28,16 @@ pub(crate) struct Log {
     organization: Organization,
     credential: CredentialId,
     last_recorded_ms: i64,
+    /// How many logs of the organization are frozen, and the events in them.
+    frozen: (u64, usize),
     pub(crate) known: Vec<Known>,
+}
+
+impl Log {
+    /// Where an event of the open log stands among those of all logs.
+    fn number(&self, sequence: u64) -> u64 {
+        (self.frozen.0 << 48) + sequence
+    }
 }
 
 impl State {
@@ -49,7 +58,7 @@ impl State {
             };
             state.store.catalog().create_entry(entry).await.unwrap();
             let credential = state.store.catalog().credentials().await.unwrap().find(&token).unwrap().id();
-            state.logs.push(Log { organization, credential, last_recorded_ms: 0, known: Vec::new() });
+            state.logs.push(Log { organization, credential, last_recorded_ms: 0, frozen: (0, 0), known: Vec::new() });
         }
         state
     }
@@ -70,8 +79,25 @@ impl State {
         // Times of recording never go back.
         log.last_recorded_ms = log.last_recorded_ms.max(self.clock.load(Ordering::Relaxed));
         for (sequence, canonical) in appended.sequences.into_iter().zip(&sent) {
-            assert_eq!(sequence, log.known.len() as u64);
-            log.known.push(Known::new(sequence, log.last_recorded_ms, canonical));
+            assert_eq!(sequence, (log.known.len() - log.frozen.1) as u64);
+            log.known.push(Known::new((sequence, log.number(sequence)), log.last_recorded_ms, canonical));
+        }
+    }
+
+    /// Freezes every log: each organization goes on with another, whose first event names the old one.
+    pub(crate) async fn freeze(&mut self) {
+        self.store.close().await;
+        freeze(options(self.dir.path(), &self.clock, self.chunk_events), None).await.unwrap();
+        self.store = open(self.dir.path(), &self.clock, self.chunk_events).await;
+        for log in &mut self.logs {
+            let name = log.organization.name().to_owned();
+            (log.organization, _) = self.store.catalog().organization_or_new(&name).await.unwrap();
+            log.frozen = (log.frozen.0 + 1, log.known.len());
+            let snapshot = self.store.snapshot(&log.organization);
+            let first = snapshot.rows().next().unwrap();
+            assert_eq!(first.sequence, 0);
+            log.last_recorded_ms = first.recorded_ms;
+            log.known.push(Known::new((0, log.number(0)), first.recorded_ms, first.canonical));
         }
     }
 
@@ -89,6 +115,10 @@ impl State {
 
 /// Opens the store of a folder, which has one already or none yet.
 pub(crate) async fn open(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize) -> Store {
+    Store::open(options(dir, clock, chunk_events)).await.unwrap()
+}
+
+fn options(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize) -> Options {
     let now = Arc::clone(clock);
     let tuning = Tuning {
         chunk_events,
@@ -102,13 +132,12 @@ pub(crate) async fn open(dir: &Path, clock: &Arc<AtomicI64>, chunk_events: usize
         disk: Disk::from_fn(|_| Ok((1 << 40, 1 << 41))),
         ..Tuning::default()
     };
-    let options = Options {
+    Options {
         data_dir: dir.to_owned(),
         catalog: None,
         idempotency_window_ms: 1_000_000,
         clock: Clock::from_fn(move || now.load(Ordering::Relaxed)),
         tuning,
         logs: LogOptions::default(),
-    };
-    Store::open(options).await.unwrap()
+    }
 }

@@ -128,6 +128,11 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
     };
     let mut response = answer(entries, &appended);
     let log = app.store.open_log(caller.organization());
+    // An organization may have been made a moment ago.
+    let log = match log {
+        Some(log) => Some(log),
+        None => app.store.logs(caller.organization()).await.ok().and_then(|logs| logs.into_iter().next_back()),
+    };
     if let Some(value) = log.and_then(|log| receipt.header(&log.id(), &appended)) {
         response.headers_mut().insert(RECEIPT_HEADER, value);
     }
