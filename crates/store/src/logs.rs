@@ -306,6 +306,7 @@ impl Logs {
             catalog,
             spent,
         };
+        logs.copies.remove_unfinished()?;
         logs.add(rows).await?;
         match purpose {
             Purpose::Serve => logs.compare_with_copies().await?,

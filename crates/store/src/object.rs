@@ -89,6 +89,17 @@ impl Folder {
         Ok(Self { path: path.to_owned(), folder: Arc::new(folder) })
     }
 
+    /// Removes what a process that is gone has left of an object that it was writing. For a folder of which the caller
+    /// writes only some objects, and is the only one to write these.
+    pub(crate) fn remove_unfinished(&self, name: &str) -> Result<(), Error> {
+        match std::fs::remove_file(self.path.join(format!("{name}{PART}"))) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(failed(format!("the file {name}{PART} cannot be removed"), e))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The names of all plain files; a name that is not UTF-8 is none of ours.
     fn files(&self) -> Result<Vec<String>, Error> {
         let unreadable = |e| failed(format!("the folder {} cannot be read", self.path.display()), e);

@@ -13,6 +13,7 @@ on_both!(
     the_file_of_checkpoints_follows_the_catalog,
     a_file_that_is_missing_or_of_other_entries_is_noticed,
     a_secret_that_is_missing_or_another_is_noticed,
+    what_a_crash_left_unfinished_is_in_nobodys_way,
 );
 
 /// Sends so many events and closes the store.
@@ -170,4 +171,18 @@ async fn a_secret_that_is_missing_or_another_is_noticed(database: &Database) {
     let logs = LogOptions { secret: Some(path), ..LogOptions::default() };
     send(database, Options { logs, ..database.options() }, 1).await;
     assert!(!secret.exists());
+}
+
+async fn what_a_crash_left_unfinished_is_in_nobodys_way(database: &Database) {
+    let outside = TempDir::new().unwrap();
+    let logs = LogOptions { copies: vec![outside.path().to_owned()], ..LogOptions::default() };
+    let options = || Options { logs: logs.clone(), ..database.options() };
+    for _ in 0..2 {
+        for path in [database.dir().join("secret.part"), database.dir().join("checkpoints.part")] {
+            std::fs::write(path, "unfinished").unwrap();
+        }
+        std::fs::write(outside.path().join("checkpoints.part"), "unfinished").unwrap();
+        send(database, options(), 1).await;
+        assert!(!outside.path().join("checkpoints.part").exists());
+    }
 }

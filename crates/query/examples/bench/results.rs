@@ -20,13 +20,19 @@ pub(crate) fn fact(system: &str, name: &str, value: f64) {
 pub(crate) fn files(folder: &Path, store: &Store) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("reading {}: {e}", folder.display());
     let mut sizes = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let metadata = entry.metadata().map_err(failed)?;
-        if metadata.is_file() {
-            sizes.push((entry.file_name().to_string_lossy().into_owned(), 1, metadata.len()));
+    let mut packs = (0, 0);
+    for (place, is_log) in [(folder.to_owned(), false), (folder.join("logs"), true)] {
+        for entry in std::fs::read_dir(place).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let metadata = entry.metadata().map_err(failed)?;
+            match (metadata.is_file(), is_log) {
+                (true, true) => packs = (packs.0 + 1, packs.1 + metadata.len()),
+                (true, false) => sizes.push((entry.file_name().to_string_lossy().into_owned(), 1, metadata.len())),
+                (false, _) => {}
+            }
         }
     }
+    sizes.push(("logs".to_owned(), packs.0, packs.1));
     let (segments, _, bytes) = store.segments_size();
     sizes.push(("segments".to_owned(), segments, bytes));
     sizes.sort();

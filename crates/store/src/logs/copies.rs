@@ -36,6 +36,11 @@ impl Copies {
         Ok(Self { folders })
     }
 
+    /// Removes what an earlier process has left unfinished. For the one that writes the file.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), Error> {
+        self.folders.iter().try_for_each(|(_, folder)| folder.remove_unfinished(FILE))
+    }
+
     /// What each folder has; `None` where there is no file.
     pub(crate) fn read(&self) -> Result<Vec<(PathBuf, Option<Checkpoints>)>, Error> {
         let read = |(path, folder): &(PathBuf, Folder)| {

@@ -56,7 +56,9 @@ impl Secret {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
         let mut secret = [0; SECRET_BYTES];
         random(&mut secret)?;
-        let mut file = Folder::beside(&folder.unwrap_or_else(|| PathBuf::from(".")))?.create(name)?;
+        let folder = Folder::beside(&folder.unwrap_or_else(|| PathBuf::from(".")))?;
+        folder.remove_unfinished(name)?;
+        let mut file = folder.create(name)?;
         file.write_all(&secret)?;
         file.finish()?;
         Self::of(&secret)
