@@ -1,10 +1,10 @@
 // Checks a folder of tiles with Go's own transparency log: golang.org/x/mod/sumdb.
 //
-//	verify FOLDER VKEY [OLD_CHECKPOINT [CLOCK_VKEY]]
+//	verify FOLDER VKEY [OLD_CHECKPOINT or "" [COSIGNER_VKEY]]
 //
 // FOLDER has what a log serves: checkpoint, tile/..., tile/entries/.... Every tile is proven against the signed root as
-// it is read, every entry against its leaf; the tree is proven to have grown from OLD_CHECKPOINT, and CLOCK_VKEY to have
-// cosigned the checkpoint.
+// it is read, every entry against its leaf; the tree is proven to have grown from OLD_CHECKPOINT, and COSIGNER_VKEY, the
+// clock or a witness, to have cosigned the checkpoint.
 package main
 
 import (
@@ -194,7 +194,7 @@ func newClock(vkey string) (note.Verifier, error) {
 
 func run(arguments []string) error {
 	if len(arguments) < 2 {
-		return errors.New("usage: verify FOLDER VKEY [OLD_CHECKPOINT [CLOCK_VKEY]]")
+		return errors.New("usage: verify FOLDER VKEY [OLD_CHECKPOINT [COSIGNER_VKEY]]")
 	}
 	f := folder(arguments[0])
 	key, err := note.NewVerifier(arguments[1])
@@ -214,7 +214,7 @@ func run(arguments []string) error {
 		return err
 	}
 	reader := tlog.TileHashReader(t.Tree, f)
-	if len(arguments) > 2 {
+	if len(arguments) > 2 && arguments[2] != "" {
 		old, err := open(arguments[2], key)
 		if err != nil {
 			return err
