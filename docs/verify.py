@@ -12,10 +12,10 @@ def need(condition, otherwise):
         raise ValueError(otherwise)
 
 # ---- JSON, base64, times ----
-TIME = r"([0-9-]{10}T[0-9:]{8})(?:\.([0-9]{1,6}))?(Z|[+-][0-9]{2}:[0-9]{2})"        # RFC 3339
+TIME = r"([0-9-]{10}T[0-9:]{8})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"        # RFC 3339
 def rfc3339(text):
     whole, fraction, zone = re.fullmatch(TIME, text).groups("")
-    return datetime.datetime.fromisoformat(f"{whole}.{fraction:0<6}{zone.replace('Z', '+00:00')}")
+    return datetime.datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}{zone.replace('Z', '+00:00')}")
 def instant(ms):
     return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(milliseconds=ms)
 def unbase64(text, length=None):

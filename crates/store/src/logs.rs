@@ -313,7 +313,11 @@ impl Logs {
             Purpose::Freeze => logs.lost = logs.lost_checkpoints().await?,
         }
         // So the file is there before the first checkpoint that could be missed, and knows what the catalog knows.
-        logs.write_copies(&[]).await?;
+        match logs.write_copies(&[]).await {
+            // A server starts on a full disk too. What the file says is older, and is written again within a minute.
+            Err(Error::DiskFull) => tracing::warn!("the disk is full; the file of checkpoints is an older one for now"),
+            written => written?,
+        }
         Ok(logs)
     }
 

@@ -96,12 +96,13 @@ async fn everything_acknowledged_is_there(database: &Database, sender: Sender, r
 
 #[test]
 fn a_disk_that_is_full_during_a_flush_keeps_events_where_they_are() {
-    // SQLite syncs by `fsync`, so only segment files are meant; of each thread five times after the first, which is
-    // that of the file that names the catalog.
-    let inject = "fdatasync:error=ENOSPC:when=2..6";
+    // SQLite syncs by `fsync`, so only files of ours are meant; of each thread five times after the first two, which
+    // are those that opening the store makes: the file that names the catalog, and the one of checkpoints.
+    let inject = "fdatasync:error=ENOSPC:when=3..7";
     with_fault("disk::a_disk_that_is_full_during_a_flush_keeps_events_where_they_are", inject, async |database| {
         let sender = Sender::new(database.open().await).await;
-        let items = (0..200).map(|n| event_of_day(1 + n % 3, &format!("m{n}"))).collect();
+        // Three segments, so more files than two.
+        let items = (0..200).map(|n| event_of_day(1 + 60 * (n % 3), &format!("m{n}"))).collect();
         sender.send(items).await.unwrap();
         let all = sender.found();
         let segments = database.dir().join("segments");
