@@ -88,12 +88,13 @@ pub(super) const STEPS: &[&[&str]] = &[
         "ALTER TABLE logs ADD COLUMN frozen_ms BIGINT",
         "ALTER TABLE logs ADD COLUMN previous BIGINT",
         "ALTER TABLE logs ADD COLUMN lost TEXT NOT NULL DEFAULT ''",
-        // The hashes of 256 entries; root is empty as long as there are fewer. Those in a pack are not here.
+        // The hashes of 256 entries; root is empty as long as there are fewer. Those in a pack are not here. The root
+        // comes first, so that SQLite finds it without reading the hashes.
         "CREATE TABLE log_entries (
         log BIGINT NOT NULL REFERENCES logs (id),
         bundle BIGINT NOT NULL,
-        hashes {blob} NOT NULL,
         root {blob} NOT NULL,
+        hashes {blob} NOT NULL,
         PRIMARY KEY (log, bundle))",
         "CREATE TABLE log_packs (
         log BIGINT NOT NULL REFERENCES logs (id),
