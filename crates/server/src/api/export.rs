@@ -43,7 +43,7 @@ const OF_RANGES: [&str; 6] = ["from", "to", "recorded_from", "recorded_to", "seq
     ),
     security(("token" = ["exports"])),
     responses(
-        (status = 200, description = "The export", content((Vec<u8> = "application/zip"))),
+        (status = 200, description = "The export, a ZIP", content_type = "application/zip"),
         (status = 400, description = "A parameter is unknown or malformed", body = ProblemDocument),
         (status = 401, description = "No valid token", body = ProblemDocument),
         (status = 403, description = "The token lacks exports", body = ProblemDocument),
