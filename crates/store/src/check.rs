@@ -136,8 +136,10 @@ async fn check_all(
 
 /// The first sequence of a log that no segment has.
 async fn flushed_of(catalog: &Catalog, log: i64) -> Result<u64, Error> {
-    let (_, flushed) = manifest::read(catalog).await?;
-    Ok(flushed.get(&log).copied().unwrap_or_default())
+    let mut tx = catalog.begin_reading().await?;
+    let flushed = tx.flushed().await;
+    tx.rollback().await;
+    Ok(flushed?.get(&log).copied().unwrap_or_default())
 }
 
 /// Writes a segment anew from its rows, and puts it in the place of the old one.

@@ -106,7 +106,7 @@ pub(crate) struct Logs {
 pub struct Log {
     id: i64,
     organization: i64,
-    log_id: [u8; 16],
+    pub(crate) log_id: [u8; 16],
     origin: String,
     key: VerifierKey,
     clock_key: VerifierKey,
@@ -269,7 +269,7 @@ impl Log {
         self.organization == organization.id
     }
 
-    fn edge(&self) -> Arc<Edge> {
+    pub(crate) fn edge(&self) -> Arc<Edge> {
         Arc::clone(&self.edge.read().unwrap_or_else(PoisonError::into_inner))
     }
 

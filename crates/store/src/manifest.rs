@@ -396,7 +396,7 @@ impl Transaction {
     }
 
     /// The first sequence of each log that no segment has.
-    async fn flushed(&mut self) -> Result<HashMap<i64, u64>, Error> {
+    pub(crate) async fn flushed(&mut self) -> Result<HashMap<i64, u64>, Error> {
         let doing = Error::catalog("reading how far logs are flushed");
         let rows = sqlx::query("SELECT id, flushed FROM logs").fetch_all(self.connection()).await.map_err(&doing)?;
         let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));

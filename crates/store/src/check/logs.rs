@@ -10,7 +10,7 @@ use trailbook_tlog::{Checkpoint, Hash, Note};
 use super::{Checked, flushed_of};
 use crate::journal::commit::{self, StoredFrame};
 use crate::logs::copies::Copies;
-use crate::logs::edge::{BUNDLE_ENTRIES, HASH_BYTES, PACK_BUNDLES, leaves, perfect};
+use crate::logs::edge::{BUNDLE_ENTRIES, HASH_BYTES, PACK_BUNDLES, bundle_root};
 use crate::logs::pack::Pack;
 use crate::logs::{LOGS_DIR, Log, hex, rows};
 use crate::manifest::{Entry, Files, rows_name};
@@ -174,9 +174,9 @@ impl Entries {
     ) -> Result<(Log, Self), Error> {
         // The signature, the root, and the shape of what there is.
         let log = Log::load(catalog, id, None).await?;
-        let (row, edge) = rows::with_edge(catalog, id).await?;
+        let edge = log.edge();
         for (number, root) in (0..edge.packed).zip(edge.packs.iter().copied()) {
-            let (objects, log_id) = (Arc::clone(objects), row.log_id);
+            let (objects, log_id) = (Arc::clone(objects), log.log_id);
             let found = away(move || Pack::open(&*objects, &log_id, number)?.check(&root)).await;
             if let Err(error) = found {
                 checked.damage.push(error.to_string());
@@ -186,7 +186,7 @@ impl Entries {
         let first = edge.packed * PACK_BUNDLES;
         for (index, root) in (first..).zip(edge.bundles.iter()) {
             let hashes = rows::bundle(catalog, id, index).await?.unwrap_or_default();
-            if perfect(&leaves(&hashes).collect::<Vec<_>>()).as_ref() != Some(root) {
+            if bundle_root(&hashes).as_ref() != Some(root) {
                 let reason = format!("the entries of its bundle {index} do not lead to its root");
                 return Err(Error::Damaged { what: format!("the log {}", log.origin()), reason });
             }
@@ -194,8 +194,8 @@ impl Entries {
         }
         rest.extend_from_slice(&edge.last);
         let entries = Self {
-            origin: row.origin,
-            log_id: row.log_id,
+            origin: log.origin().to_owned(),
+            log_id: log.log_id,
             size: edge.size(),
             packs: edge.packs.get(..edge.packed as usize).unwrap_or_default().to_vec(),
             rest,

@@ -180,6 +180,11 @@ pub(crate) fn perfect(hashes: &[Hash]) -> Option<Hash> {
     row.pop()
 }
 
+/// The root over a full bundle's stored hashes.
+pub(crate) fn bundle_root(hashes: &[u8]) -> Option<Hash> {
+    perfect(&leaves(hashes).collect::<Vec<_>>())
+}
+
 /// The entries of stored hashes.
 pub(crate) fn entries(hashes: &[u8]) -> impl Iterator<Item = [u8; seal::ENTRY_BYTES]> {
     hashes.as_chunks::<HASH_BYTES>().0.iter().map(seal::entry_of_hash)

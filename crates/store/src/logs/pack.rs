@@ -11,7 +11,7 @@
 
 use trailbook_tlog::Hash;
 
-use super::edge::{BUNDLE_BYTES, HASH_BYTES, PACK_BUNDLES, leaves, perfect};
+use super::edge::{BUNDLE_BYTES, HASH_BYTES, PACK_BUNDLES, bundle_root, perfect};
 use crate::Error;
 use crate::object::{Object, Objects};
 
@@ -81,7 +81,7 @@ impl Pack {
         let offset = HASHES_START as u64 + place * BUNDLE_BYTES as u64;
         let mut bytes = vec![0; BUNDLE_BYTES];
         self.object.read_at(offset, &mut bytes)?;
-        if perfect(&leaves(&bytes).collect::<Vec<_>>()).as_ref() == Some(root) {
+        if bundle_root(&bytes).as_ref() == Some(root) {
             return Ok(bytes);
         }
         Err(self.damaged(offset, "the entries of a bundle do not lead to its root"))

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use trailbook_tlog::tile::{self, Kind, Tile, WIDTH};
 use trailbook_tlog::{Hash, Node, Note, Plan};
 
-use super::edge::{BUNDLE_ENTRIES, BUNDLE_HEIGHT, Edge, HASH_BYTES, PACK_BUNDLES, entries, leaves, perfect};
+use super::edge::{
+    BUNDLE_ENTRIES, BUNDLE_HEIGHT, Edge, HASH_BYTES, PACK_BUNDLES, bundle_root, entries, leaves, perfect,
+};
 use super::pack::Pack;
 use super::{Log, Logs, Published, rows};
 use crate::Error;
@@ -151,7 +153,7 @@ impl Parts<'_> {
             if let Some(hashes) = rows::bundle(&self.logs.catalog, self.log.id, index).await? {
                 let place = (index - self.edge.packed * PACK_BUNDLES) as usize;
                 let root = self.edge.bundles.get(place);
-                if perfect(&leaves(&hashes).collect::<Vec<_>>()).as_ref() != root {
+                if bundle_root(&hashes).as_ref() != root {
                     return Err(self.damaged(format!("the entries of its bundle {index} do not lead to its root")));
                 }
                 return Ok(hashes);

@@ -103,7 +103,7 @@ pub(crate) async fn with_edge(catalog: &Catalog, id: i64) -> Result<(LogRow, Edg
         .fetch_all(tx.connection())
         .await
         .map_err(&doing)?;
-    // Zero where a bundle is not full: then its hashes are wanted.
+    // The last one, if it is not full, has an empty root: its hashes are read below.
     let bundles = sqlx::query("SELECT bundle, root FROM log_entries WHERE log = $1 ORDER BY bundle")
         .bind(id)
         .fetch_all(tx.connection())
@@ -188,19 +188,18 @@ impl Transaction {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Gives a log its name, its keys and its first checkpoint. False if it has them already.
+    /// Gives a log its name, its keys and its first checkpoint, unless it has them already.
     pub(crate) async fn put_keys(
         &mut self,
         log: i64,
         (origin, vkey, clock_vkey): (&str, &str, &str),
         (sealed, checkpoint): (&[u8], &str),
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let sql = "UPDATE logs SET origin = $1, vkey = $2, clock_vkey = $3, keys = $4, checkpoint = $5 \
                    WHERE id = $6 AND origin = ''";
         let query = sqlx::query(sql).bind(origin).bind(vkey).bind(clock_vkey).bind(STANDARD.encode(sealed));
         let query = query.bind(checkpoint).bind(log);
-        let done = query.execute(self.connection()).await.map_err(Error::catalog("storing the keys of a log"))?;
-        Ok(done.rows_affected() == 1)
+        query.execute(self.connection()).await.map(drop).map_err(Error::catalog("storing the keys of a log"))
     }
 
     /// Names a pack, and removes the rows of its bundles.
