@@ -30,7 +30,7 @@ macro_rules! on_both {
 /// How long idempotency keys are remembered in these tests.
 pub(crate) const WINDOW_MS: i64 = 1_000_000;
 /// A test that hangs has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where a store of this test keeps its catalog.
 pub(crate) struct Database {

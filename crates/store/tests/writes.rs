@@ -1,17 +1,19 @@
 //! What tests write, how they see what was written, and the clocks that they write by.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::Poll;
 
 use trailbook_event::normalise::{Given, Normalised, normalise};
 use trailbook_event::{Sealed, Span, Timestamp, exclude, json, redact, seal};
 use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
 use trailbook_store::{
-    Append, Appended, Clock, Credential, Error, Fingerprint, Item, KeyHash, Organization, Remember, Store,
+    Append, Appended, Clock, Credential, Error, Fingerprint, Item, KeyHash, Options, Organization, Remember, Store,
+    Tuning,
 };
+
+use crate::database::{Database, PATIENCE};
 
 /// Who writes in a test, and to which log.
 #[derive(Clone)]
@@ -36,6 +38,23 @@ impl Sender {
         store.catalog().create_entry(entry).await.unwrap();
         let credential = store.catalog().credentials().await.unwrap().find(&token).unwrap();
         Self { store: Arc::clone(store), credential }
+    }
+
+    /// A sender to a store whose memory is full with its first event: the journal's writer holds the next write until a
+    /// flush makes room, and then commits it with all that wait.
+    pub(crate) async fn without_room(database: &Database) -> Self {
+        let tuning = Tuning { recent_events: 0, room_wait: PATIENCE, flush_age_ms: i64::MAX / 2, ..Tuning::default() };
+        let store = Store::open(Options { tuning, ..database.options() }).await.unwrap();
+        let sender = Self::new(store).await;
+        sender.send(events(&["fills it"])).await.unwrap();
+        sender
+    }
+
+    /// Returns when the writer has taken all that was sent.
+    pub(crate) async fn taken(&self) {
+        while self.store.appends_waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The same sender at a store that was opened again.
@@ -183,47 +202,5 @@ impl SetClock {
     pub(crate) fn clock(&self) -> Clock {
         let now = Arc::clone(&self.0);
         Clock::from_fn(move || now.load(Ordering::SeqCst))
-    }
-}
-
-/// Holds the journal's writer where it asks for the time.
-pub(crate) struct Gate {
-    is_shut: Arc<AtomicBool>,
-    reached: Mutex<Option<Receiver<()>>>,
-    open: SyncSender<()>,
-}
-
-impl Gate {
-    /// An open gate and its clock.
-    pub(crate) fn new() -> (Self, Clock) {
-        let is_shut = Arc::new(AtomicBool::new(false));
-        let (reach, reached) = sync_channel(1);
-        let (open, opened) = sync_channel(1);
-        let opened = Mutex::new(opened);
-        let gate = Self { is_shut: Arc::clone(&is_shut), reached: Mutex::new(Some(reached)), open };
-        let clock = Clock::from_fn(move || {
-            if is_shut.swap(false, Ordering::SeqCst) {
-                reach.send(()).unwrap();
-                // An error means that the test has ended.
-                let _ = opened.lock().unwrap().recv();
-            }
-            1_000
-        });
-        (gate, clock)
-    }
-
-    /// Holds whoever asks next.
-    pub(crate) fn shut(&self) {
-        self.is_shut.store(true, Ordering::SeqCst);
-    }
-
-    /// Returns when somebody is held.
-    pub(crate) async fn reached(&self) {
-        let reached = self.reached.lock().unwrap().take().expect("a gate holds once");
-        tokio::task::spawn_blocking(move || reached.recv().unwrap()).await.unwrap();
-    }
-
-    pub(crate) fn open(&self) {
-        self.open.send(()).unwrap();
     }
 }
