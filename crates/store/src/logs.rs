@@ -162,6 +162,11 @@ impl Log {
     /// Reads a log with the entries under its checkpoint, and checks that they are.
     pub(crate) async fn load(catalog: &Catalog, id: i64, secret: Option<(&Secret, Purpose)>) -> Result<Self, Error> {
         let (row, edge) = rows::with_edge(catalog, id).await?;
+        Self::of(row, edge, secret)
+    }
+
+    /// A log as the catalog has it, if its checkpoint is signed and of these entries.
+    pub(crate) fn of(row: LogRow, edge: Edge, secret: Option<(&Secret, Purpose)>) -> Result<Self, Error> {
         let damaged = |reason: String| Error::Damaged { what: format!("the log {}", row.origin), reason };
         let keys = match secret {
             Some((secret, purpose)) if row.is_open => {
@@ -186,7 +191,7 @@ impl Log {
         if published.checkpoint.origin != row.origin {
             return Err(damaged("its checkpoint is of another log".to_owned()));
         }
-        let LogRow { organization, log_id, origin, created_ms, frozen_ms, lost, .. } = row;
+        let LogRow { id, organization, log_id, origin, created_ms, frozen_ms, lost, .. } = row;
         let (edge, published) = (RwLock::new(edge), watch::Sender::new(Arc::new(published)));
         let is_public = row.is_public.into();
         Ok(Self {

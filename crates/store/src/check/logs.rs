@@ -10,8 +10,9 @@ use trailbook_tlog::{Checkpoint, Hash, Note};
 use super::{Checked, flushed_of};
 use crate::journal::commit::{self, StoredFrame};
 use crate::logs::copies::Copies;
-use crate::logs::edge::{BUNDLE_ENTRIES, HASH_BYTES, PACK_BUNDLES, bundle_root};
+use crate::logs::edge::{BUNDLE_ENTRIES, Edge, HASH_BYTES, PACK_BUNDLES, bundle_root};
 use crate::logs::pack::Pack;
+use crate::logs::rows::LogRow;
 use crate::logs::{LOGS_DIR, Log, hex, rows};
 use crate::manifest::{Entry, Files, rows_name};
 use crate::object::{Folder, Objects};
@@ -172,8 +173,9 @@ impl Entries {
         objects: &Arc<dyn Objects>,
         checked: &mut Checked,
     ) -> Result<(Log, Self), Error> {
+        let (row, edge, bundles) = Self::read(catalog, id).await?;
         // The signature, the root, and the shape of what there is.
-        let log = Log::load(catalog, id, None).await?;
+        let log = Log::of(row, edge, None)?;
         let edge = log.edge();
         for (number, root) in (0..edge.packed).zip(edge.packs.iter().copied()) {
             let (objects, log_id) = (Arc::clone(objects), log.log_id);
@@ -184,8 +186,7 @@ impl Entries {
         }
         let mut rest = Vec::new();
         let first = edge.packed * PACK_BUNDLES;
-        for (index, root) in (first..).zip(edge.bundles.iter()) {
-            let hashes = rows::bundle(catalog, id, index).await?.unwrap_or_default();
+        for (index, (root, hashes)) in (first..).zip(edge.bundles.iter().zip(bundles)) {
             if bundle_root(&hashes).as_ref() != Some(root) {
                 let reason = format!("the entries of its bundle {index} do not lead to its root");
                 return Err(Error::Damaged { what: format!("the log {}", log.origin()), reason });
@@ -202,6 +203,23 @@ impl Entries {
             held: VecDeque::new(),
         };
         Ok((log, entries))
+    }
+
+    /// A log with its full bundles that are in no pack, all as they are at one moment: a server may write packs.
+    async fn read(catalog: &Catalog, id: i64) -> Result<(LogRow, Edge, Vec<Vec<u8>>), Error> {
+        let mut tx = catalog.begin_reading().await?;
+        let found = async {
+            let (row, edge) = tx.log_with_edge(id).await?;
+            let mut bundles = Vec::with_capacity(edge.bundles.len());
+            let first = edge.packed * PACK_BUNDLES;
+            for index in first..first + edge.bundles.len() as u64 {
+                bundles.push(tx.bundle(id, index).await?.unwrap_or_default());
+            }
+            Ok((row, edge, bundles))
+        };
+        let found = found.await;
+        tx.rollback().await;
+        found
     }
 
     /// The hash of an entry that is under the checkpoint.

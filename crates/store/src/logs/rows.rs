@@ -93,47 +93,10 @@ pub(crate) async fn public(catalog: &Catalog) -> Result<Vec<i64>, Error> {
 
 /// A log and its right edge, as they are at one moment.
 pub(crate) async fn with_edge(catalog: &Catalog, id: i64) -> Result<(LogRow, Edge), Error> {
-    let doing = Error::catalog(READING);
     let mut tx = catalog.begin_reading().await?;
-    let sql = format!("SELECT {COLUMNS} FROM logs WHERE id = $1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(tx.connection()).await.map_err(&doing)?;
-    let log = read(&row)?;
-    let packs = sqlx::query("SELECT pack, root FROM log_packs WHERE log = $1 ORDER BY pack")
-        .bind(id)
-        .fetch_all(tx.connection())
-        .await
-        .map_err(&doing)?;
-    // The last one, if it is not full, has an empty root: its hashes are read below.
-    let bundles = sqlx::query("SELECT bundle, root FROM log_entries WHERE log = $1 ORDER BY bundle")
-        .bind(id)
-        .fetch_all(tx.connection())
-        .await
-        .map_err(&doing)?;
-    let last = log.size / BUNDLE_ENTRIES;
-    let hashes = tx.bundle(id, last).await?;
+    let found = tx.log_with_edge(id).await;
     tx.rollback().await;
-
-    let damaged = |reason: &str| Error::Damaged { what: format!("the log {}", log.origin), reason: reason.to_owned() };
-    let dense = |rows: &[sqlx::any::AnyRow], first: u64| -> Result<Vec<Hash>, Error> {
-        let mut roots = Vec::with_capacity(rows.len());
-        for (place, row) in (first..).zip(rows) {
-            if row.try_get::<i64, _>(0).map_err(&doing)? as u64 != place {
-                return Err(damaged(&format!("its part {place} is missing")));
-            }
-            let root = row.try_get::<Vec<u8>, _>(1).map_err(&doing)?;
-            roots.push(Hash(root.try_into().map_err(|_| damaged("a root has not 32 bytes"))?));
-        }
-        Ok(roots)
-    };
-    let packs = dense(&packs, 0)?;
-    let first = packs.len() as u64 * PACK_BUNDLES;
-    let full = bundles.get(..last.saturating_sub(first) as usize);
-    let roots = dense(full.ok_or_else(|| damaged("it has fewer entries than its checkpoint says"))?, first)?;
-    if bundles.len() != roots.len() + usize::from(!log.size.is_multiple_of(BUNDLE_ENTRIES)) {
-        return Err(damaged("it has other entries than its checkpoint says"));
-    }
-    let edge = Edge::of(log.size, packs, roots, hashes.unwrap_or_default()).map_err(|reason| damaged(&reason))?;
-    Ok((log, edge))
+    found
 }
 
 /// A bundle's hashes, if the catalog holds it.
@@ -149,7 +112,52 @@ pub(crate) async fn bundle(catalog: &Catalog, log: i64, index: u64) -> Result<Op
 const BUNDLE: &str = "SELECT hashes FROM log_entries WHERE log = $1 AND bundle = $2";
 
 impl Transaction {
-    async fn bundle(&mut self, log: i64, index: u64) -> Result<Option<Vec<u8>>, Error> {
+    /// A log and its right edge.
+    pub(crate) async fn log_with_edge(&mut self, id: i64) -> Result<(LogRow, Edge), Error> {
+        let doing = Error::catalog(READING);
+        let sql = format!("SELECT {COLUMNS} FROM logs WHERE id = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(self.connection()).await.map_err(&doing)?;
+        let log = read(&row)?;
+        let packs = sqlx::query("SELECT pack, root FROM log_packs WHERE log = $1 ORDER BY pack")
+            .bind(id)
+            .fetch_all(self.connection())
+            .await
+            .map_err(&doing)?;
+        // The last one, if it is not full, has an empty root: its hashes are read below.
+        let bundles = sqlx::query("SELECT bundle, root FROM log_entries WHERE log = $1 ORDER BY bundle")
+            .bind(id)
+            .fetch_all(self.connection())
+            .await
+            .map_err(&doing)?;
+        let last = log.size / BUNDLE_ENTRIES;
+        let hashes = self.bundle(id, last).await?;
+
+        let damaged =
+            |reason: &str| Error::Damaged { what: format!("the log {}", log.origin), reason: reason.to_owned() };
+        let dense = |rows: &[sqlx::any::AnyRow], first: u64| -> Result<Vec<Hash>, Error> {
+            let mut roots = Vec::with_capacity(rows.len());
+            for (place, row) in (first..).zip(rows) {
+                if row.try_get::<i64, _>(0).map_err(&doing)? as u64 != place {
+                    return Err(damaged(&format!("its part {place} is missing")));
+                }
+                let root = row.try_get::<Vec<u8>, _>(1).map_err(&doing)?;
+                roots.push(Hash(root.try_into().map_err(|_| damaged("a root has not 32 bytes"))?));
+            }
+            Ok(roots)
+        };
+        let packs = dense(&packs, 0)?;
+        let first = packs.len() as u64 * PACK_BUNDLES;
+        let full = bundles.get(..last.saturating_sub(first) as usize);
+        let roots = dense(full.ok_or_else(|| damaged("it has fewer entries than its checkpoint says"))?, first)?;
+        if bundles.len() != roots.len() + usize::from(!log.size.is_multiple_of(BUNDLE_ENTRIES)) {
+            return Err(damaged("it has other entries than its checkpoint says"));
+        }
+        let edge = Edge::of(log.size, packs, roots, hashes.unwrap_or_default()).map_err(|reason| damaged(&reason))?;
+        Ok((log, edge))
+    }
+
+    /// A bundle's hashes, if the catalog holds it.
+    pub(crate) async fn bundle(&mut self, log: i64, index: u64) -> Result<Option<Vec<u8>>, Error> {
         let query = sqlx::query_scalar(BUNDLE).bind(log).bind(index as i64);
         query.fetch_optional(self.connection()).await.map_err(Error::catalog(READING))
     }
