@@ -207,6 +207,7 @@ impl Catalog {
             tx.create_organization(crate::DEFAULT_ORGANIZATION).await?;
         }
         tx.give_name().await?;
+        tx.give_uuids().await?;
         sqlx::query(
             "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = $1",
         )

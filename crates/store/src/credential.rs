@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_CHARS_MIN};
 
 use crate::organization::check_name;
+use crate::secret::random;
 use crate::{Catalog, Error, Organization};
 
 pub use entries::{Entry, NewEntry, Origin};
@@ -213,10 +214,8 @@ pub fn check_token(token: &str) -> Result<(), String> {
 /// A new token: 256 random bits, in the 43 characters of URL-safe base64.
 pub fn new_token() -> Result<String, Error> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut random = [0; 43];
-    getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
     let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 64)).copied().map_or('A', char::from);
-    Ok(format!("tb_{}", random.iter().map(letter).collect::<String>()))
+    Ok(format!("tb_{}", random::<43>()?.iter().map(letter).collect::<String>()))
 }
 
 fn hash_token(token: &str) -> [u8; 32] {

@@ -27,6 +27,7 @@ mod manifest;
 mod object;
 mod organization;
 mod pair;
+mod secret;
 mod work;
 
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ use logs::Purpose;
 pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Published, freeze};
 pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
+pub use secret::SecretKey;
 pub use segment::Segment;
 pub use work::Work;
 

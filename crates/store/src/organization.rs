@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 
 use crate::logs::rows::LogRow;
+use crate::secret::random;
 use crate::{Catalog, Error, logs};
+use trailbook_event::Uuid;
 use trailbook_event::limits::NAME_CHARS_MAX;
 
 /// The organization that every catalog starts with.
@@ -21,12 +23,18 @@ pub struct Organization {
     pub(crate) name: String,
     /// The open log.
     pub(crate) log: i64,
+    pub(crate) uuid: Uuid,
 }
 
 impl Organization {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A random name that never changes, for systems that name organizations so.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
     }
 }
 
@@ -119,23 +127,40 @@ impl crate::catalog::Transaction {
         let doing = Error::catalog("creating an organization");
         let now_ms = self.now_ms();
         let id = self.next_id("organizations").await?;
-        sqlx::query("INSERT INTO organizations (id, name, created_ms) VALUES ($1, $2, $3)")
+        let uuid = new_uuid()?;
+        sqlx::query("INSERT INTO organizations (id, name, created_ms, uuid) VALUES ($1, $2, $3, $4)")
             .bind(id)
             .bind(name)
             .bind(now_ms)
+            .bind(uuid.to_string())
             .execute(self.connection())
             .await
             .map_err(&doing)?;
         let log = self.create_log(id, now_ms).await?;
         self.create_portal_entry(id).await?;
-        Ok(Organization { id, name: name.to_owned(), log })
+        Ok(Organization { id, name: name.to_owned(), log, uuid })
+    }
+
+    /// Gives those organizations a UUID that were made before they had one.
+    pub(crate) async fn give_uuids(&mut self) -> Result<(), Error> {
+        let doing = Error::catalog("naming organizations");
+        let sql = "SELECT id FROM organizations WHERE uuid = ''";
+        let nameless: Vec<i64> = sqlx::query_scalar(sql).fetch_all(self.connection()).await.map_err(&doing)?;
+        for id in nameless {
+            sqlx::query("UPDATE organizations SET uuid = $1 WHERE id = $2")
+                .bind(new_uuid()?.to_string())
+                .bind(id)
+                .execute(self.connection())
+                .await
+                .map_err(&doing)?;
+        }
+        Ok(())
     }
 
     /// Makes an open log of an organization; its keys are made by the server that takes it first.
     pub(crate) async fn create_log(&mut self, organization: i64, now_ms: i64) -> Result<i64, Error> {
         let log = self.next_id("logs").await?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
+        let random: [u8; 16] = random()?;
         sqlx::query(
             "INSERT INTO logs (id, organization, log_id, state, next_sequence, last_recorded_ms, created_ms) \
              VALUES ($1, $2, $3, 'open', 0, 0, $4)",
@@ -151,7 +176,7 @@ impl crate::catalog::Transaction {
     }
 }
 
-const SELECT: &str = "SELECT o.id, o.name, l.id FROM organizations o JOIN logs l ON l.organization = o.id \
+const SELECT: &str = "SELECT o.id, o.name, l.id, o.uuid FROM organizations o JOIN logs l ON l.organization = o.id \
                       WHERE l.state = 'open' ORDER BY o.id";
 
 fn read(row: &sqlx::any::AnyRow) -> Result<Organization, Error> {
@@ -160,7 +185,12 @@ fn read(row: &sqlx::any::AnyRow) -> Result<Organization, Error> {
         id: row.try_get(0).map_err(&doing)?,
         name: row.try_get(1).map_err(&doing)?,
         log: row.try_get(2).map_err(&doing)?,
+        uuid: Uuid::try_parse(row.try_get(3).map_err(&doing)?).unwrap_or_default(),
     })
+}
+
+fn new_uuid() -> Result<Uuid, Error> {
+    Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
 }
 
 /// Refuses names that could not be typed or shown.

@@ -8,6 +8,7 @@
 
 use crate::manifest;
 use crate::object::Objects;
+use crate::secret::random;
 use crate::{Catalog, Error};
 
 /// The file that names the catalog.
@@ -77,9 +78,7 @@ impl Catalog {
 impl crate::catalog::Transaction {
     /// Gives the catalog its name, unless it has one.
     pub(crate) async fn give_name(&mut self) -> Result<(), Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
-        let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name: String = random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         sqlx::query("INSERT INTO catalog_name (id, name) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
             .bind(name)
             .execute(self.connection())

@@ -11,6 +11,8 @@ on_both!(
     each_organization_has_its_own_log,
     an_organization_is_made_once,
     a_name_has_a_greatest_length_and_no_white_space,
+    an_organization_has_a_uuid_for_ever,
+    a_key_of_the_server_is_made_once,
 );
 
 async fn each_organization_has_its_own_log(database: &Database) {
@@ -60,5 +62,27 @@ async fn a_name_has_a_greatest_length_and_no_white_space(database: &Database) {
         let words = "the name of the organization must have 1 to 128 characters, none of them white space";
         assert_eq!(error.to_string(), words);
     }
+    store.close().await;
+}
+
+async fn an_organization_has_a_uuid_for_ever(database: &Database) {
+    let store = database.open().await;
+    let (acme, _) = store.catalog().organization_or_new("acme").await.unwrap();
+    let (other, _) = store.catalog().organization_or_new("other").await.unwrap();
+    assert_eq!(acme.uuid().get_version_num(), 4);
+    assert_ne!(acme.uuid(), other.uuid());
+    store.close().await;
+    let store = database.open().await;
+    assert_eq!(store.catalog().organization_or_new("acme").await.unwrap().0.uuid(), acme.uuid());
+    store.close().await;
+}
+
+async fn a_key_of_the_server_is_made_once(database: &Database) {
+    let store = database.open().await;
+    let key = store.catalog().secret("links").await.unwrap();
+    assert_ne!(store.catalog().secret("sessions").await.unwrap(), key);
+    store.close().await;
+    let store = database.open().await;
+    assert_eq!(store.catalog().secret("links").await.unwrap(), key);
     store.close().await;
 }

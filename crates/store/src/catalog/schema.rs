@@ -109,6 +109,12 @@ pub(super) const STEPS: &[&[&str]] = &[
         line TEXT NOT NULL,
         PRIMARY KEY (log, witness))",
     ],
+    &[
+        // A random UUID, by which other systems name the organization.
+        "ALTER TABLE organizations ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
+        // Random keys of the server's own, each made when it is first asked for.
+        "CREATE TABLE secrets (name TEXT PRIMARY KEY, value {blob} NOT NULL)",
+    ],
 ];
 
 /// Where the number of applied steps is kept. Made before the steps.

@@ -11,6 +11,7 @@ use trailbook_tlog::{Checkpoint, Note, SigningKey};
 
 use crate::Error;
 use crate::object::{Folder, Objects as _};
+use crate::secret::random;
 
 /// The secret's file in a data folder.
 const FILE: &str = "secret";
@@ -54,8 +55,7 @@ impl Secret {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Error::Open(format!("{} is no name for the secret", path.display())))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
-        let mut secret = [0; SECRET_BYTES];
-        random(&mut secret)?;
+        let secret: [u8; SECRET_BYTES] = random()?;
         let folder = Folder::beside(&folder.unwrap_or_else(|| PathBuf::from(".")))?;
         folder.remove_unfinished(name)?;
         let mut file = folder.create(name)?;
@@ -72,8 +72,7 @@ impl Secret {
     /// `nonce ‖ ciphertext ‖ tag`.
     fn seal(&self, plain: &[u8], about: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |_| Error::Open("a key cannot be sealed".to_owned());
-        let mut nonce = [0; NONCE_LEN];
-        random(&mut nonce)?;
+        let nonce: [u8; NONCE_LEN] = random()?;
         let mut sealed = plain.to_vec();
         self.0
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut sealed)
@@ -101,8 +100,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Makes the keys of a log, and seals them.
     pub(crate) fn make(secret: &Secret, origin: &str, log_id: &[u8]) -> Result<(Self, Vec<u8>), Error> {
-        let mut seeds = [0; 2 * SEED_BYTES];
-        random(&mut seeds)?;
+        let seeds: [u8; 2 * SEED_BYTES] = random()?;
         Ok((Self::of(&seeds, origin)?, secret.seal(&seeds, log_id)?))
     }
 
@@ -135,8 +133,4 @@ impl Keys {
             clock: key(&format!("{origin}/clock"), Algorithm::CosignatureV1, clock)?,
         })
     }
-}
-
-fn random(bytes: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(bytes).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))
 }
