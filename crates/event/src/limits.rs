@@ -124,6 +124,10 @@ pub const SILENCE_SECONDS_MAX: u64 = 60;
 pub const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Exports that are under way at once; one more is answered 503.
 pub const EXPORTS_RUNNING_MAX: usize = 2;
+/// Events of one row group of a Parquet file.
+pub const PARQUET_GROUP_EVENTS_MAX: usize = 32_768;
+/// Bytes of text from which on a row group of a Parquet file is written, however few events it has.
+pub const PARQUET_GROUP_BYTES_MIN: usize = 32 * 1024 * 1024;
 /// Seconds that a request for a proof waits for the checkpoint over its event.
 pub const PROOF_SECONDS_MAX: u64 = 5;
 /// Witnesses of a server.

@@ -13,6 +13,7 @@
 //! The files are parts of a ZIP that is written while it is read; memory does not grow with it. Events are looked for
 //! twice, once for each of the first two files, in the same snapshot.
 
+pub(crate) mod format;
 pub(crate) mod pipe;
 
 mod manifest;
