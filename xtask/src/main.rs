@@ -20,7 +20,8 @@ The project's chores. Usage: cargo xtask CHORE
   test [--fast]          everything that continuous integration runs; --fast leaves out documentation,
                          dependency rules and the release build with its smoke run
   tidy                   the house rules that a machine can check; prints `path:line: what`
-  postgres -- CMD...     run CMD with TRAILBOOK_TEST_POSTGRES set to a throw-away PostgreSQL cluster
+  postgres -- CMD...     run CMD with TRAILBOOK_TEST_POSTGRES set to a throw-away PostgreSQL cluster,
+                         and TRAILBOOK_TEST_PYTHON to a Python with readers of our formats
   smoke                  start the release build's demo and run the lines that it prints
   deny                   dependency rules: licences, sources, banned crates (deny.toml)
   bench ingest [--seconds N] [--events N]

@@ -5,6 +5,7 @@
 //! this process is gone, however it ended: the guard waits for the end of a pipe that only this process holds open.
 
 use crate::repository;
+use crate::test::python;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,7 +82,8 @@ impl Drop for Cluster {
     }
 }
 
-/// Runs the command after `--` with the address of a cluster that lives as long as the command.
+/// Runs the command after `--` with the address of a cluster that lives as long as the command, and with the Python of
+/// tests.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let words = match arguments.split_first() {
         Some((first, rest)) if first == "--" => rest,
@@ -91,7 +93,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         bail!("`postgres` needs a command: cargo xtask postgres -- cargo test -p trailbook-store");
     };
     let cluster = Cluster::start()?;
-    repository::run(repository::command(program)?.args(rest).env(URL_VARIABLE, cluster.url()))
+    let mut command = repository::command(program)?;
+    command.args(rest).env(URL_VARIABLE, cluster.url());
+    repository::run(python::give(&mut command)?)
 }
 
 /// The folder of the newest PostgreSQL server programs on this machine.

@@ -4,6 +4,7 @@
 
 pub(crate) mod deny;
 mod preflight;
+pub(crate) mod python;
 pub(crate) mod smoke;
 
 use crate::postgres::{self, Cluster};
@@ -103,7 +104,8 @@ fn lints() -> Result<()> {
 fn tests() -> Result<()> {
     let cluster = Cluster::start()?;
     let mut command = repository::cargo()?;
-    repository::run(command.args(["test", "--workspace", "--locked"]).env(postgres::URL_VARIABLE, cluster.url()))
+    command.args(["test", "--workspace", "--locked"]).env(postgres::URL_VARIABLE, cluster.url());
+    repository::run(python::give(&mut command)?)
 }
 
 fn documentation() -> Result<()> {

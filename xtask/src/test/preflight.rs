@@ -13,7 +13,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need { what: "a C compiler (cc)", is_there: || has("cc"), package: "build-essential" },
     Need { what: "git", is_there: || has("git"), package: "git" },
     Need { what: "curl", is_there: || has("curl"), package: "curl" },
@@ -36,6 +36,14 @@ const NEEDS: [Need; 9] = [
             command.is_ok_and(|mut command| repository::output(command.args(["-c", "import cryptography"])).is_ok())
         },
         package: "python3-cryptography",
+    },
+    Need {
+        what: "Python's venv, for readers of our formats that are not ours",
+        is_there: || {
+            let command = repository::command("python3");
+            command.is_ok_and(|mut command| repository::output(command.args(["-c", "import venv, ensurepip"])).is_ok())
+        },
+        package: "python3-venv",
     },
     Need { what: "runuser", is_there: || !repository::is_root() || has("runuser"), package: "util-linux" },
 ];
