@@ -22,6 +22,7 @@ mod portal;
 mod portal_errors;
 mod portal_filters;
 mod redaction;
+mod scenarios;
 mod search;
 mod segments;
 mod tls;
