@@ -130,6 +130,9 @@ pub(crate) struct SettingsArguments {
     /// After how long events are moved to disk, however few they are, 1s to 5m [default: 5m]
     #[arg(long, value_name = "DURATION", env = "TRAILBOOK_FLUSH_AFTER", value_parser = parse_duration_ms)]
     flush_after: Option<i64>,
+    /// How long the files of an export stay [default: 7d]
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_EXPORTS_KEPT", value_parser = parse_duration_ms)]
+    exports_kept: Option<i64>,
     /// What is replaced in events before anything else sees them, as a JSON list
     ///
     /// Such as: '[{"name": "mail", "path": "actor.email"}, {"name": "card", "pattern": "[0-9]{16}"}]'
@@ -177,6 +180,7 @@ impl SettingsArguments {
             idempotency_window_ms: self.idempotency_window,
             flush_events: self.flush_events,
             flush_age_ms: self.flush_after,
+            exports_kept_ms: self.exports_kept,
             ..self.logs.layer()?
         };
         let lists = [

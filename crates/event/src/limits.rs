@@ -128,6 +128,18 @@ pub const EXPORTS_RUNNING_MAX: usize = 2;
 pub const PARQUET_GROUP_EVENTS_MAX: usize = 32_768;
 /// Bytes of text from which on a row group of a Parquet file is written, however few events it has.
 pub const PARQUET_GROUP_BYTES_MIN: usize = 32 * 1024 * 1024;
+/// Exports that are made at once as files; the others wait for their turn.
+pub const EXPORT_JOBS_RUNNING_MAX: usize = 2;
+/// Exports of an organization that wait or are being made; one more is answered 429.
+pub const EXPORT_JOBS_OPEN_MAX: u64 = 20;
+/// Exports of an organization that are listed; one more is answered 429.
+pub const EXPORT_JOBS_MAX: u64 = 1_000;
+/// The name of an export.
+pub const EXPORT_NAME_CHARS_MAX: usize = 255;
+/// The body of a request for an export, in bytes.
+pub const EXPORT_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Days that an export of the Spectra Assure dialect may reach over.
+pub const SPECTRA_EXPORT_DAYS_MAX: i64 = 365;
 /// Seconds that a request for a proof waits for the checkpoint over its event.
 pub const PROOF_SECONDS_MAX: u64 = 5;
 /// Witnesses of a server.

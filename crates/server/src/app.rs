@@ -7,6 +7,8 @@ use trailbook_event::limits::{BODIES_KIB_MAX, EXPORTS_RUNNING_MAX, QUERIES_RUNNI
 use trailbook_store::{Clock, Store};
 
 use crate::auth::Auth;
+use crate::export::jobs::Jobs;
+use crate::export::link::LinkKey;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
 use crate::witness::Witnesses;
@@ -26,10 +28,26 @@ pub(crate) struct App {
     pub(crate) queries: Arc<Semaphore>,
     /// Exports that may be under way.
     pub(crate) exports: Arc<Semaphore>,
+    pub(crate) jobs: Jobs,
+    pub(crate) links: LinkKey,
+    /// How long the files of an export stay, in milliseconds.
+    pub(crate) exports_kept_ms: i64,
+    /// Whether clients reach this server through TLS, its own or that of a proxy.
+    pub(crate) is_https: bool,
+}
+
+/// What the settings and the catalog give to it, beside the parts that are made of them.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) clock: Clock,
+    pub(crate) links: LinkKey,
+    pub(crate) exports_kept_ms: i64,
+    pub(crate) is_https: bool,
 }
 
 impl App {
-    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, witnesses): (Clock, Witnesses)) -> Self {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, witnesses: Witnesses, given: Given) -> Self {
+        let Given { clock, links, exports_kept_ms, is_https } = given;
         let metrics = Metrics::new(pipeline.rule_names());
         Self {
             store,
@@ -41,6 +59,10 @@ impl App {
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),
+            jobs: Jobs::default(),
+            links,
+            exports_kept_ms,
+            is_https,
         }
     }
 }

@@ -22,6 +22,11 @@ impl Caller {
         self.0.organization()
     }
 
+    /// Its credential.
+    pub(crate) fn own(&self) -> &Credential {
+        &self.0
+    }
+
     /// Which credential it has.
     pub(crate) fn credential(&self) -> CredentialId {
         self.0.id()
@@ -94,6 +99,16 @@ impl Auth {
         self.look(Instant::now()).await;
         let found = self.current().find(token);
         found.map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
+    }
+
+    /// The credential of a number, if it may take events out now.
+    pub(crate) fn exporter(&self, number: i64) -> Option<Arc<Credential>> {
+        self.current().numbered(number).filter(|credential| credential.has_scope(Scope::Exports))
+    }
+
+    /// What a credential is called, if it is there still.
+    pub(crate) fn name_of(&self, id: CredentialId) -> Option<String> {
+        self.current().numbered(id.number()).map(|credential| credential.name().to_owned())
     }
 
     /// Reads the credentials again if that was not done since a request arrived. Requests that wait share one look.

@@ -13,7 +13,7 @@ use trailbook_event::exclude::{self, Decision};
 use trailbook_event::limits::REPORTED_ERRORS_MAX;
 use trailbook_event::normalise::{Given, Normalised, normalise};
 use trailbook_event::seal::{SALT_BYTES, seal};
-use trailbook_event::{Error, Timestamp, Uuid, canonical, redact};
+use trailbook_event::{Error, Event, Timestamp, Uuid, canonical, redact};
 use trailbook_store::{Clock, Fingerprint, Item};
 
 use crate::api::problem::{EventError, Kind, Problem};
@@ -96,7 +96,8 @@ impl From<Uuid> for Uuid36 {
 }
 
 /// Random bytes that one event needs: for its id and its salt.
-const RANDOM_BYTES: usize = 10 + SALT_BYTES;
+const RANDOM_BYTES: usize = ID_BYTES + SALT_BYTES;
+const ID_BYTES: usize = 10;
 
 impl Pipeline {
     /// Reads the rules of the settings.
@@ -116,6 +117,21 @@ impl Pipeline {
     /// The names of the exclusion rules.
     pub(crate) fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.exclusion.names()
+    }
+
+    /// Makes an event of the server's own, which no rule excludes, ready to be appended; it gets its id here.
+    pub(crate) fn own(&self, mut event: Event<'_>) -> Result<Item, String> {
+        let mut random = Random::default();
+        let (id, salt) = random.pair();
+        let millis = u64::try_from(event.occurred_at.millis()).unwrap_or_default();
+        event.id = uuid::Builder::from_unix_timestamp_millis(millis, &id).into_uuid();
+        match exclude::Rules::default().decide(self.redaction.apply(event)) {
+            Decision::Admitted(admitted) => {
+                let sealed = seal(&admitted, salt).map_err(|e| e.to_string())?;
+                Ok(Item { sealed, client_id: None })
+            }
+            Decision::Excluded { rule, .. } => Err(format!("the rule {rule} excludes it")),
+        }
     }
 
     /// Makes a write out of a body. Takes about 10 µs an event.
@@ -180,17 +196,13 @@ impl Work<'_> {
 
     fn event(&mut self, piece: Piece<'_>) -> Result<(), Error> {
         let value = piece.value?;
-        let random = self.random.take();
-        let mut given = Given {
+        let (random, salt) = self.random.pair();
+        let given = Given {
             now: self.now,
             skew_ms_max: self.pipeline.skew_ms_max,
-            random: [0; 10],
+            random,
             keep_initiated: self.keep_initiated,
         };
-        let mut salt = [0; SALT_BYTES];
-        let (for_id, for_salt) = random.split_at(given.random.len());
-        given.random.copy_from_slice(for_id);
-        salt.copy_from_slice(for_salt);
 
         let (has_own_id, has_own_time) = split::own_members(&value);
         let event = match normalise(value, piece.text.len(), &given)? {
@@ -254,6 +266,16 @@ struct Random {
 }
 
 impl Random {
+    /// What an id and a salt are made of.
+    fn pair(&mut self) -> ([u8; ID_BYTES], [u8; SALT_BYTES]) {
+        let random = self.take();
+        let (mut id, mut salt) = ([0; ID_BYTES], [0; SALT_BYTES]);
+        let (for_id, for_salt) = random.split_at(ID_BYTES);
+        id.copy_from_slice(for_id);
+        salt.copy_from_slice(for_salt);
+        (id, salt)
+    }
+
     fn take(&mut self) -> [u8; RANDOM_BYTES] {
         if self.used == self.bytes.len() {
             self.fetch_events = (self.fetch_events * 4).clamp(1, 512);

@@ -15,6 +15,7 @@ mod ingest;
 mod listener;
 mod metrics;
 mod ops;
+mod own;
 mod rest;
 mod router;
 mod search;
@@ -66,8 +67,14 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let address = listener.address()?;
     let is_tls = settings.tls.is_some();
     let (events, _) = store.recent_size();
+    let given = app::Given {
+        clock,
+        links: export::link::LinkKey::new(&store.catalog().secret("export-links").await?),
+        exports_kept_ms: settings.exports_kept_ms,
+        is_https: is_tls || settings.behind_proxy,
+    };
     tracing::info!(%address, tls = is_tls, events, "listening");
-    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, (clock, witnesses))), listener, address, is_tls })
+    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, witnesses, given)), listener, address, is_tls })
 }
 
 async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Error> {
@@ -112,7 +119,16 @@ impl Running {
                 }
             }
         };
-        listener.serve(router::router(Arc::clone(&app)), stop).await;
+        let (stopped, has_stopped) = tokio::sync::oneshot::channel::<()>();
+        let serve = async {
+            listener.serve(router::router(Arc::clone(&app)), stop).await;
+            drop(stopped);
+        };
+        let jobs = export::jobs::follow(&app, async {
+            // An error is what is waited for: the other end is gone.
+            let _ = has_stopped.await;
+        });
+        tokio::join!(serve, jobs);
         app.store.close().await;
         if let Some(ahead) = ahead {
             return Err(Error::Ahead(ahead));

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{Kind, Problem};
-use crate::api::{absent, docs, events, export, logs};
+use crate::api::{absent, docs, events, export, exports, logs};
 use crate::app::App;
 use crate::dialect::portal;
 use crate::metrics::{FamilyLabel, RequestLabels};
@@ -29,6 +29,9 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(logs::get_event_proof))
         .routes(routes!(logs::list_logs))
         .routes(routes!(export::export_events))
+        .routes(routes!(exports::create_export, exports::list_exports))
+        .routes(routes!(exports::get_export, exports::delete_export))
+        .routes(routes!(exports::get_export_file))
         .routes(routes!(logs::get_consistency))
         .routes(routes!(logs::get_log_resource))
         .routes(routes!(portal::list_audit_events))

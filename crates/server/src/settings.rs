@@ -28,6 +28,8 @@ pub const DATA_DIR_DEFAULT: &str = "trailbook-data";
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// How far ahead of the server's clock an event may lie, where nothing else is said: an hour.
 pub const SKEW_MS_DEFAULT: i64 = 60 * 60 * 1_000;
+/// How long the files of an export stay, in milliseconds.
+pub const EXPORTS_KEPT_MS_DEFAULT: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// How long an idempotency key is remembered, where nothing else is said: a week, longer than any retry.
 pub const IDEMPOTENCY_WINDOW_MS_DEFAULT: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// The least and the most that `flush_after` may be, in milliseconds. The age is looked at once a second.
@@ -58,6 +60,8 @@ pub struct Settings {
     pub idempotency_window_ms: i64,
     /// When events move from memory to disk. A part of it is configured, the rest is for tests.
     pub tuning: Tuning,
+    /// How long the files of an export stay, in milliseconds.
+    pub exports_kept_ms: i64,
     /// What is replaced in events before anything else sees them.
     pub redaction_rules: Vec<redact::RuleConfig>,
     /// What is kept out of the log.
@@ -219,6 +223,7 @@ pub struct Layer {
     pub idempotency_window_ms: Option<i64>,
     pub flush_events: Option<u64>,
     pub flush_age_ms: Option<i64>,
+    pub exports_kept_ms: Option<i64>,
     pub redaction_rules: Option<Vec<redact::RuleConfig>>,
     pub exclusion_rules: Option<Vec<exclude::RuleConfig>>,
     pub severity_log_levels: SeverityLogLevelsLayer,
@@ -300,6 +305,7 @@ impl Layer {
             idempotency_window_ms: self.idempotency_window_ms.or(lower.idempotency_window_ms),
             flush_events: self.flush_events.or(lower.flush_events),
             flush_age_ms: self.flush_age_ms.or(lower.flush_age_ms),
+            exports_kept_ms: self.exports_kept_ms.or(lower.exports_kept_ms),
             redaction_rules: self.redaction_rules.or(lower.redaction_rules),
             exclusion_rules: self.exclusion_rules.or(lower.exclusion_rules),
             severity_log_levels: SeverityLogLevelsLayer {
@@ -332,6 +338,7 @@ impl Layer {
             skew_ms_max: self.skew_ms_max.unwrap_or(SKEW_MS_DEFAULT),
             idempotency_window_ms: self.idempotency_window_ms.unwrap_or(IDEMPOTENCY_WINDOW_MS_DEFAULT),
             tuning: tuning(self.flush_events, self.flush_age_ms),
+            exports_kept_ms: self.exports_kept_ms.unwrap_or(EXPORTS_KEPT_MS_DEFAULT),
             redaction_rules: self.redaction_rules.unwrap_or_default(),
             exclusion_rules: self.exclusion_rules.unwrap_or_else(exclude::portal_defaults),
             severity_log_levels: SeverityLogLevels {
@@ -372,6 +379,7 @@ impl Settings {
         }
         duration::check("clock_skew", self.skew_ms_max, 0)?;
         duration::check("idempotency_window", self.idempotency_window_ms, 1)?;
+        duration::check("exports_kept", self.exports_kept_ms, 1)?;
         duration::check_within("flush_after", self.tuning.flush_age_ms, FLUSH_AFTER_MS)?;
         if !(1..=FLUSH_EVENTS_MIN).contains(&self.tuning.flush_events) {
             let reason = format!("must be from 1 to {FLUSH_EVENTS_MIN}, not {}", self.tuning.flush_events);
@@ -421,6 +429,7 @@ impl fmt::Debug for Settings {
             .field("skew_ms_max", &self.skew_ms_max)
             .field("idempotency_window_ms", &self.idempotency_window_ms)
             .field("tuning", &self.tuning)
+            .field("exports_kept_ms", &self.exports_kept_ms)
             .field("redaction_rules", &self.redaction_rules)
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
@@ -447,6 +456,7 @@ impl fmt::Debug for Layer {
             .field("idempotency_window_ms", &self.idempotency_window_ms)
             .field("flush_events", &self.flush_events)
             .field("flush_age_ms", &self.flush_age_ms)
+            .field("exports_kept_ms", &self.exports_kept_ms)
             .field("redaction_rules", &self.redaction_rules)
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)

@@ -15,6 +15,10 @@ use crate::dialect::portal::Name;
 pub(crate) const FOUND: StatusCode = StatusCode::OK;
 /// Events are durable.
 pub(crate) const RECORDED: StatusCode = StatusCode::CREATED;
+/// A part of something was read.
+pub(crate) const PART: StatusCode = StatusCode::PARTIAL_CONTENT;
+/// Something is not there any more.
+pub(crate) const REMOVED: StatusCode = StatusCode::NO_CONTENT;
 /// The server can, or cannot, do its work now.
 pub(crate) fn readiness(is_ready: bool) -> StatusCode {
     if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
@@ -29,11 +33,13 @@ pub(crate) fn native(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-        Kind::KeyInWork => StatusCode::CONFLICT,
+        Kind::KeyInWork | Kind::NotReady => StatusCode::CONFLICT,
         Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UrlTooLong => StatusCode::URI_TOO_LONG,
         Kind::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::NoSuchRange => StatusCode::RANGE_NOT_SATISFIABLE,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Kind::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Damaged | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -31,6 +31,13 @@ pub const PORTAL_PERMISSION: &str = "audit.log.read";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CredentialId(pub(crate) i64);
 
+impl CredentialId {
+    /// The number itself.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
 /// What a token may do through the native API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
@@ -150,6 +157,11 @@ impl Credentials {
         // The map compares hashes, of which a client can choose none; the comparison that decides is constant-time.
         let (found, credential) = self.by_hash.get_key_value(&hash)?;
         bool::from(found.ct_eq(&hash)).then(|| Arc::clone(credential))
+    }
+
+    /// The credential of a number.
+    pub fn numbered(&self, number: i64) -> Option<Arc<Credential>> {
+        self.by_hash.values().find(|credential| credential.id.0 == number).map(Arc::clone)
     }
 
     /// The version of the catalog's credentials that they are of.

@@ -18,6 +18,7 @@ mod check;
 mod compact;
 mod disk;
 mod error;
+mod exports;
 mod flush;
 mod journal;
 mod keeper;
@@ -49,9 +50,10 @@ pub use clock::Clock;
 pub use credential::{Credential, CredentialId};
 pub use disk::Disk;
 pub use error::Error;
+pub use exports::{ExportChange, ExportFiles, ExportRow, ExportState, FileReader, FileWriter, NewExport};
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 use logs::Purpose;
-pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Published, freeze};
+pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Prover, Published, freeze};
 pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use secret::SecretKey;
@@ -130,6 +132,7 @@ pub struct Store {
     recent: Arc<recent::Recent>,
     logs: Arc<logs::Logs>,
     journal: journal::Journal,
+    exports: ExportFiles,
     mover: Arc<flush::Mover>,
     signals: Arc<keeper::Signals>,
     keeper: tokio::sync::Mutex<keeper::Keeper>,
@@ -164,6 +167,7 @@ impl Store {
         let segment = recent::Size { events: tuning.segment_events, bytes: RECENT_BYTES_MAX };
         let mut mover = flush::Mover::new(catalog.clone(), Arc::clone(&recent), files, (chunk, segment));
         mover.load_manifest().await?;
+        let exports = ExportFiles::open(&options.data_dir)?;
         let named = (&options.logs, purpose);
         let logs = logs::Logs::open(catalog.clone(), &options.data_dir, named, mover.spent.clone()).await?;
         let logs = Arc::new(logs);
@@ -188,6 +192,7 @@ impl Store {
             recent,
             logs,
             journal,
+            exports,
             mover,
             signals,
             keeper: tokio::sync::Mutex::new(keeper),
@@ -198,6 +203,11 @@ impl Store {
     /// The catalog.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// The files of exports.
+    pub fn export_files(&self) -> &ExportFiles {
+        &self.exports
     }
 
     /// Appends events to the log of an organization, and returns when they are durable and can be found. If the caller
@@ -243,6 +253,11 @@ impl Store {
     /// The proof that the entry at an index is under a published checkpoint of its log. `None` if it is not.
     pub async fn inclusion(&self, log: &Log, index: u64, published: &Published) -> Result<Option<Proof>, Error> {
         self.logs.inclusion(log, index, published).await
+    }
+
+    /// What makes many proofs under a published checkpoint of a log.
+    pub fn prover<'a>(&'a self, log: &'a Log, published: &'a Published) -> Prover<'a> {
+        Prover::new(&self.logs, log, published)
     }
 
     /// The proof that the first `new` entries of a log begin with the first `old`. `None` unless `old` ≤ `new` ≤ the

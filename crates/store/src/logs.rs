@@ -44,7 +44,7 @@ use rows::LogRow;
 pub use cosigned::Cosigned;
 pub(crate) use freeze::announce;
 pub use freeze::{Frozen, freeze};
-pub use read::Proof;
+pub use read::{Proof, Prover};
 
 /// The folder of packs in a data folder.
 pub(crate) const LOGS_DIR: &str = "logs";
@@ -141,7 +141,17 @@ impl Published {
         note
     }
 
-    fn of(note: Note, (key, clock_key): (&VerifierKey, &VerifierKey), edge: Arc<Edge>) -> Result<Self, String> {
+    fn of(note: Note, keys: (&VerifierKey, &VerifierKey), edge: Arc<Edge>) -> Result<Self, String> {
+        let published = Self::signed(note, keys, edge)?;
+        let Self { checkpoint, edge, .. } = &published;
+        if checkpoint.size != edge.size() || checkpoint.root != edge.frontier.root() {
+            return Err(format!("the entries lead to another root at size {}", edge.size()));
+        }
+        Ok(published)
+    }
+
+    /// What a note says that both keys signed, beside entries that begin with those under it.
+    fn signed(note: Note, (key, clock_key): (&VerifierKey, &VerifierKey), edge: Arc<Edge>) -> Result<Self, String> {
         let checkpoint = Checkpoint::parse(note.text()).map_err(|e| e.to_string())?;
         let signed = note.verify(&[key.clone(), clock_key.clone()]).map_err(|e| e.to_string())?;
         for key in [key, clock_key] {
@@ -150,10 +160,6 @@ impl Published {
             }
         }
         let time = signed.iter().filter_map(|signed: &Signed| signed.time).max().unwrap_or_default();
-        let is_of_entries = checkpoint.size == edge.size() && checkpoint.root == edge.frontier.root();
-        if !is_of_entries {
-            return Err(format!("the entries lead to another root at size {}", edge.size()));
-        }
         Ok(Self { checkpoint, time, note, cosignatures: Vec::new(), edge })
     }
 }
@@ -259,6 +265,22 @@ impl Log {
     /// Its last checkpoint.
     pub fn published(&self) -> Arc<Published> {
         Arc::clone(&self.published.borrow())
+    }
+
+    /// A checkpoint of it that was published before: proofs under it can still be made.
+    pub fn published_before(&self, note: &str) -> Result<Published, Error> {
+        let damaged = |reason: String| Error::Damaged { what: format!("a checkpoint of {}", self.origin), reason };
+        let note = Note::parse(note).map_err(|e| damaged(e.to_string()))?;
+        let now = self.published();
+        let keys = (&self.key, &self.clock_key);
+        let before = Published::signed(note, keys, Arc::clone(&now.edge)).map_err(damaged)?;
+        if before.checkpoint.size > now.checkpoint.size {
+            return Err(damaged(format!(
+                "it is of {} entries, and there are {}",
+                before.checkpoint.size, now.checkpoint.size
+            )));
+        }
+        Ok(before)
     }
 
     /// Its last checkpoint, as soon as that has this size.

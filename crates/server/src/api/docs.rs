@@ -19,6 +19,7 @@ use utoipa::{Modify, OpenApi};
     modifiers(&Security),
     tags(
         (name = "events", description = "The native API"),
+        (name = "exports", description = "Events as files that can be handed over"),
         (name = "logs", description = "What proves that nothing was changed or left out"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "operations", description = "Health and counters"),

@@ -14,13 +14,8 @@ use trailbook_store::credential::Scope;
 use super::events::decoded;
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
-use crate::export::{self, Export, pipe};
+use crate::export::{self, Export, OF_PAGES, OF_RANGES, pipe};
 use crate::status;
-
-/// Parameters of a page, which an export has not.
-const OF_PAGES: [&str; 4] = ["order", "limit", "cursor", "total"];
-/// Parameters that the manifest shows as its range.
-const OF_RANGES: [&str; 6] = ["from", "to", "recorded_from", "recorded_to", "sequence_from", "sequence_to"];
 
 /// Takes events out, with what proves them.
 ///

@@ -27,6 +27,9 @@ pub(crate) enum Kind {
     UrlTooLong,
     UnsupportedEncoding,
     KeyReused,
+    NotReady,
+    NoSuchRange,
+    TooMany,
     Busy,
     DiskFull,
     Damaged,
@@ -50,6 +53,9 @@ impl Kind {
             Kind::UrlTooLong => ("url-too-long", "The URL is above its limit"),
             Kind::UnsupportedEncoding => ("unsupported-encoding", "The body's encoding is not supported"),
             Kind::KeyReused => ("key-reused", "The same key or id was used with other content"),
+            Kind::NotReady => ("not-ready", "This is not there yet"),
+            Kind::NoSuchRange => ("no-such-range", "The file does not have these bytes"),
+            Kind::TooMany => ("too-many", "As many as may be are there already"),
             Kind::Busy => ("busy", "The server cannot take this now; try again"),
             Kind::DiskFull => ("disk-full", "The disk has no room for new events; nothing was recorded"),
             Kind::Damaged => ("damaged", "A file that the answer needs is damaged"),
@@ -148,6 +154,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// What is wrong with the request.
+    pub(crate) fn detail(&self) -> &str {
+        &self.1.detail
+    }
+}
+
 /// Cuts what a client sent to a length that can be shown.
 fn shortened(text: String) -> String {
     const SHOWN_CHARS: usize = 512;
@@ -232,8 +245,8 @@ impl IntoResponse for Problem {
             Kind::Busy | Kind::KeyInWork => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            // Somebody has to make room, which takes a while.
-            Kind::DiskFull => {
+            // Somebody has to make room, or an export to end, which takes a while.
+            Kind::DiskFull | Kind::TooMany => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
             }
             _ => {}

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trailbook_event::Timestamp;
 
-use super::{Export, Given, Part};
+use trailbook_query::Error;
+
+use super::{Export, Part};
 
 const FORMAT: &str = "trailbook/export/v1";
 
@@ -17,7 +19,7 @@ pub(super) struct Manifest {
     /// The conditions and the text, as they were asked.
     query: String,
     range: RangeOut,
-    files: BTreeMap<&'static str, FileOut>,
+    files: BTreeMap<String, FileOut>,
     logs: Vec<LogOut>,
 }
 
@@ -42,8 +44,32 @@ struct RangeOut {
 /// One file of the export.
 #[derive(Serialize)]
 pub(super) struct FileOut {
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
+    bytes: u64,
+    sha256: String,
+}
+
+impl FileOut {
+    pub(super) fn new(bytes: u64, sha256: &[u8]) -> Self {
+        Self { bytes, sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect() }
+    }
+}
+
+/// What a log has given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Given {
+    pub(crate) events: u64,
+    pub(crate) first: Option<u64>,
+    pub(crate) last: Option<u64>,
+    pub(crate) openings: u64,
+}
+
+impl Given {
+    /// Counts an event.
+    pub(crate) fn add(&mut self, sequence: u64) {
+        self.events += 1;
+        self.first.get_or_insert(sequence);
+        self.last = Some(sequence);
+    }
 }
 
 /// One log.
@@ -53,7 +79,7 @@ pub(super) struct LogOut {
     origin: String,
     vkey: String,
     clock_vkey: String,
-    /// `complete` or `members`.
+    /// What is proven: `complete` or `members`; `nothing` where there are no openings.
     kind: &'static str,
     checkpoint: String,
     events: u64,
@@ -69,14 +95,20 @@ pub(super) struct LogOut {
 }
 
 /// The inclusion proofs of the first and the last opening of a run.
-#[derive(Serialize)]
-pub(super) struct RunOut {
-    pub(super) first: Vec<String>,
-    pub(super) last: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunOut {
+    first: Vec<String>,
+    last: Vec<String>,
+}
+
+impl From<[Vec<String>; 2]> for RunOut {
+    fn from([first, last]: [Vec<String>; 2]) -> Self {
+        Self { first, last }
+    }
 }
 
 impl Manifest {
-    pub(super) fn new(export: &Export, files: Vec<(&'static str, FileOut)>, logs: Vec<LogOut>) -> Self {
+    pub(super) fn new(export: &Export, files: Vec<(String, FileOut)>, logs: Vec<LogOut>) -> Self {
         let query = &export.query;
         let ms = |ms: i64| Timestamp::from_millis(ms).to_string();
         let nanos = |nanos: i64| Timestamp::from_nanos(nanos).to_string();
@@ -97,23 +129,43 @@ impl Manifest {
             logs,
         }
     }
+
+    /// The file's text.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Failed(e.to_string()))?;
+        text.push(b'\n');
+        Ok(text)
+    }
 }
 
 impl LogOut {
-    pub(super) fn new(part: &Part, given: Given, run: Option<RunOut>, is_complete: bool) -> Self {
+    pub(super) fn new(part: &Part, given: Given, is_complete: bool, run: Option<RunOut>) -> Self {
+        Self {
+            openings: given.openings,
+            run,
+            ..Self::unproven(part, given, if is_complete { "complete" } else { "members" })
+        }
+    }
+
+    /// The same beside a file that has no openings.
+    pub(super) fn without_openings(part: &Part, given: Given) -> Self {
+        Self::unproven(part, given, "nothing")
+    }
+
+    fn unproven(part: &Part, given: Given, kind: &'static str) -> Self {
         Self {
             log: part.log.id(),
             origin: part.log.origin().to_owned(),
             vkey: part.log.key().to_string(),
             clock_vkey: part.log.clock_key().to_string(),
-            kind: if is_complete { "complete" } else { "members" },
+            kind,
             checkpoint: part.published.note().to_string(),
             events: given.events,
             erased: 0,
-            openings: given.openings,
+            openings: 0,
             first_sequence: given.first,
             last_sequence: given.last,
-            run,
+            run: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use trailbook_event::limits::RULES_MAX;
 use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms, witnesses};
 
 /// Every key of a configuration file.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "data_dir",
     "listen",
     "catalog",
@@ -27,6 +27,7 @@ const KEYS: [&str; 21] = [
     "idempotency_window",
     "flush_events",
     "flush_after",
+    "exports_kept",
     "redaction_rules",
     "exclusion_rules",
     "severity_log_level_mappings",
@@ -77,6 +78,7 @@ fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> 
         "idempotency_window" => duration_ms(value).map(|v| layer.idempotency_window_ms = Some(v)),
         "flush_events" => count(&value).map(|v| layer.flush_events = Some(v)),
         "flush_after" => duration_ms(value).map(|v| layer.flush_age_ms = Some(v)),
+        "exports_kept" => duration_ms(value).map(|v| layer.exports_kept_ms = Some(v)),
         "redaction_rules" => rules(key, value, |_| Ok(())).map(|v| layer.redaction_rules = Some(v)),
         "exclusion_rules" => rules(key, value, check_patterns).map(|v| layer.exclusion_rules = Some(v)),
         "severity_log_level_mappings" | MAPPINGS_ALIAS => mappings(value).map(|v| layer.severity_log_levels = v),

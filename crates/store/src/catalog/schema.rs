@@ -114,6 +114,19 @@ pub(super) const STEPS: &[&[&str]] = &[
         "ALTER TABLE organizations ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
         // Random keys of the server's own, each made when it is first asked for.
         "CREATE TABLE secrets (name TEXT PRIMARY KEY, value {blob} NOT NULL)",
+        // request, progress and result are the server's own JSON. expires_ms is null until the files are whole.
+        "CREATE TABLE exports (
+        id TEXT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        credential BIGINT NOT NULL,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        request TEXT NOT NULL,
+        progress TEXT NOT NULL,
+        result TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        finished_ms BIGINT,
+        expires_ms BIGINT)",
     ],
 ];
 

@@ -93,7 +93,45 @@ impl Logs {
     }
 }
 
+/// Makes many proofs under one checkpoint. Those of neighbours share nearly all that they are made of, which is kept.
+#[derive(Debug)]
+pub struct Prover<'a> {
+    published: &'a Published,
+    parts: Parts<'a>,
+    nodes: HashMap<Node, Hash>,
+}
+
+/// Parts and nodes that a prover keeps: enough for all proofs of neighbours.
+const KEPT_PARTS: usize = 64;
+const KEPT_NODES: usize = 4_096;
+
+impl<'a> Prover<'a> {
+    pub(crate) fn new(logs: &'a Logs, log: &'a Log, published: &'a Published) -> Self {
+        let parts = Parts { logs, log, edge: Arc::clone(&published.edge), cached: HashMap::new() };
+        Self { published, parts, nodes: HashMap::new() }
+    }
+
+    /// The siblings from an entry's leaf to the root of the checkpoint. `None` if it is not under it.
+    pub async fn inclusion(&mut self, index: u64) -> Result<Option<Vec<Hash>>, Error> {
+        let Some(plan) = Plan::inclusion(index, self.published.checkpoint.size) else { return Ok(None) };
+        if self.parts.cached.len() > KEPT_PARTS {
+            self.parts.cached.clear();
+        }
+        if self.nodes.len() > KEPT_NODES {
+            self.nodes.clear();
+        }
+        for node in plan.nodes() {
+            if !self.nodes.contains_key(&node) {
+                self.nodes.insert(node, self.parts.node(node).await?);
+            }
+        }
+        let missing = || self.parts.damaged("a node is missing".to_owned());
+        plan.hashes(|node| self.nodes.get(&node).copied().ok_or_else(missing)).map(Some)
+    }
+}
+
 /// What one answer reads, each part once.
+#[derive(Debug)]
 struct Parts<'a> {
     logs: &'a Logs,
     log: &'a Log,
