@@ -2,3 +2,4 @@
 //! shape.
 
 pub(crate) mod portal;
+pub(crate) mod spectra;

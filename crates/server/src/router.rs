@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use trailbook_event::limits::URL_BYTES_MAX;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{absent, docs, events, export, exports, logs};
 use crate::app::App;
-use crate::dialect::portal;
+use crate::dialect::{portal, spectra};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -35,6 +35,8 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(logs::get_consistency))
         .routes(routes!(logs::get_log_resource))
         .routes(routes!(portal::list_audit_events))
+        .routes(routes!(spectra::create_export))
+        .routes(routes!(spectra::get_export_status))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
@@ -54,6 +56,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     routes
         .route("/api/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], json)))
         .route("/api/docs", get(async || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)))
+        // The vendor's base URL has the portal's name in it.
+        .route("/{portal}/api/public/v1/audit-log/{organization}/export", post(spectra::create_export_of_portal))
+        .route(
+            "/{portal}/api/public/v1/audit-log/{organization}/export/{job_id}/status",
+            get(spectra::get_export_status_of_portal),
+        )
         .route("/", get(async || axum::response::Redirect::temporary("/api/docs")))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
@@ -65,12 +73,18 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with("/api/audit-log/") {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
     }
+    if is_spectra(uri.path()) {
+        return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
+    }
     Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     if uri.path() == portal::PATH {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
+    }
+    if is_spectra(uri.path()) {
+        return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
     }
     Problem::new(Kind::MethodNotAllowed, format!("{} has no method {method}", uri.path())).into_response()
 }
@@ -108,8 +122,14 @@ fn family(path: &str) -> &'static str {
         _ if path.starts_with("/api/v1/") => "native",
         _ if path.starts_with("/log/") => "log",
         _ if path.starts_with("/api/audit-log/") => "portal",
+        _ if is_spectra(path) => "spectra",
         _ => "other",
     }
+}
+
+/// Whether a path is of the Spectra Assure dialect, with a portal's name before it or none.
+fn is_spectra(path: &str) -> bool {
+    path.split_once(spectra::PATH).is_some_and(|(portal, _)| !portal.trim_start_matches('/').contains('/'))
 }
 
 #[cfg(test)]

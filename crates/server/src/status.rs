@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | native | [`api::Problem`](crate::api::problem::Problem) | RFC 9457 `application/problem+json` |
 //! | Portal | [`portal::Refusal`](crate::dialect::portal::Refusal) | Backstage's error body |
+//! | Spectra Assure | [`spectra::Refusal`](crate::dialect::spectra::Refusal) | `{"detail": "…"}` |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
 
 use crate::api::problem::Kind;
 use crate::dialect::portal::Name;
+use crate::dialect::spectra;
 
 /// Something was read.
 pub(crate) const FOUND: StatusCode = StatusCode::OK;
@@ -55,5 +57,18 @@ pub(crate) fn portal(name: Name) -> StatusCode {
         Name::NotFound => StatusCode::NOT_FOUND,
         Name::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status that the Spectra Assure dialect gives to a refusal.
+pub(crate) fn spectra(kind: spectra::Kind) -> StatusCode {
+    match kind {
+        spectra::Kind::Invalid => StatusCode::BAD_REQUEST,
+        spectra::Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        spectra::Kind::NotAllowed => StatusCode::FORBIDDEN,
+        spectra::Kind::NotFound => StatusCode::NOT_FOUND,
+        spectra::Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        spectra::Kind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        spectra::Kind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

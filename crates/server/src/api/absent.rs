@@ -1,17 +1,17 @@
 //! In the document: what is absent is left out.
 //!
-//! `utoipa` takes `Option` for "or null", which the model does not have; only the Portal's records do.
+//! `utoipa` takes `Option` for "or null", which the model does not have; only records of other systems do.
 
 use utoipa::openapi::schema::{AllOf, Array, Object, Schema, SchemaType, Type};
 use utoipa::openapi::{OpenApi, RefOr};
 
-/// The schema in which null stands for what is absent.
-const WITH_NULLS: &str = "AuditEvent";
+/// The schemas in which null stands for what is absent.
+const WITH_NULLS: [&str; 2] = ["AuditEvent", "AuditExport"];
 
 /// Takes null out of the members of all other schemas.
 pub(crate) fn take_out_nulls(document: &mut OpenApi) {
     let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
-    for (_, schema) in schemas.filter(|(name, _)| name.as_str() != WITH_NULLS) {
+    for (_, schema) in schemas.filter(|(name, _)| !WITH_NULLS.contains(&name.as_str())) {
         of_members(schema);
     }
 }

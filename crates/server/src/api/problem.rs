@@ -155,6 +155,11 @@ impl Problem {
 }
 
 impl Problem {
+    /// Whether a body is above a limit.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.0 == Kind::BodyTooLarge
+    }
+
     /// What is wrong with the request.
     pub(crate) fn detail(&self) -> &str {
         &self.1.detail
