@@ -15,6 +15,7 @@
 
 pub(crate) mod format;
 pub(crate) mod pipe;
+pub(crate) mod stream;
 
 mod manifest;
 

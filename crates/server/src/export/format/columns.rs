@@ -49,8 +49,8 @@ pub(super) fn texts<'e>(event: &'e Event<'_>) -> impl Iterator<Item = Option<&'e
     own.into_iter().chain(ContextKey::ALL.iter().map(|key| event.context.get(*key)))
 }
 
-/// Members of an object, as JSON.
-fn members<'t>(pairs: impl IntoIterator<Item = (&'static str, Option<&'t str>)>, out: &mut Vec<u8>) {
+/// Texts that are there as a JSON object, or nothing if none is.
+pub(super) fn members<'t>(pairs: impl IntoIterator<Item = (&'static str, Option<&'t str>)>, out: &mut Vec<u8>) {
     let mut before = b'{';
     for (key, value) in pairs {
         let Some(value) = value else { continue };
@@ -60,8 +60,9 @@ fn members<'t>(pairs: impl IntoIterator<Item = (&'static str, Option<&'t str>)>,
         write_string(value, out);
         before = b',';
     }
-    // None is without a member.
-    out.push(b'}');
+    if before == b',' {
+        out.push(b'}');
+    }
 }
 
 /// Writes a list as JSON, or nothing if it is empty.
