@@ -11,6 +11,7 @@ mod document;
 mod drain;
 mod encodings;
 mod export;
+mod formats;
 mod harness;
 mod idempotency;
 mod isolation;

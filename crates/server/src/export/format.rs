@@ -8,6 +8,7 @@ pub(crate) mod parquet;
 mod cef;
 mod columns;
 mod csv;
+mod object;
 mod ocsf;
 mod verb;
 

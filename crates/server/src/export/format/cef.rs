@@ -10,9 +10,9 @@
 
 use std::net::IpAddr;
 
-use trailbook_event::canonical::write_string;
 use trailbook_event::{ContextKey, Event, Severity, Target};
 
+use super::object::Object;
 use super::{Record, columns};
 
 const CLASS_BYTES_MAX: usize = 1_023;
@@ -129,31 +129,22 @@ fn rest_of_context(event: &Event<'_>, address: Option<IpAddr>, out: &mut Vec<u8>
         ContextKey::Ip => address.is_some(),
         _ => false,
     };
-    let rest = event.context.iter().filter(|(key, _)| !has_key(*key));
-    columns::members(rest.map(|(key, value)| (key.name(), Some(value))), out);
+    Object::write_some(out, |object| {
+        let rest = event.context.iter().filter(|(key, _)| !has_key(*key));
+        rest.for_each(|(key, value)| object.text(key.name(), value));
+    });
 }
 
-/// The actor, whole.
+/// The actor, whole, as its canonical form is.
 fn actor(event: &Event<'_>, out: &mut Vec<u8>) {
     let Some(actor) = &event.actor else { return };
-    out.push(b'{');
-    let texts = [("email", &actor.email), ("id", &actor.id), ("name", &actor.name)];
-    for (key, value) in texts {
-        if let Some(value) = value {
-            write_string(key, out);
-            out.push(b':');
-            write_string(value, out);
-            out.push(b',');
-        }
-    }
-    if !actor.groups.is_empty() {
-        out.extend_from_slice(b"\"groups\":");
-        columns::groups(event, out);
-        out.push(b',');
-    }
-    out.extend_from_slice(b"\"type\":");
-    write_string(actor.kind.name(), out);
-    out.push(b'}');
+    Object::write(out, |object| {
+        object.optional("email", actor.email.as_deref());
+        object.list("groups", &actor.groups, columns::group);
+        object.optional("id", actor.id.as_deref());
+        object.optional("name", actor.name.as_deref());
+        object.text("type", actor.kind.name());
+    });
 }
 
 /// Keys and values, each after a space.

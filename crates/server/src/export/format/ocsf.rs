@@ -4,16 +4,14 @@
 //! its name in the model. Every event is valid, whatever it lacks: where a class needs somebody or something that the
 //! event does not name, the source stands there, or the event becomes one of API Activity.
 
-mod object;
-
 use std::net::IpAddr;
 
 use trailbook_event::canonical::write_value;
 use trailbook_event::{Actor, ActorType, Changes, ContextKey, Event, Outcome, Severity, Target};
 
+use super::object::Object;
 use super::verb::{self, Session, Verb, Words};
 use super::{Record, columns};
-use object::Object;
 
 const VERSION: &str = "1.8.0";
 /// An activity or type that the schema has no number for.
@@ -282,19 +280,15 @@ fn unmapped(event: &Event<'_>, class: Class, rest: &mut Object<'_>) {
     if event.outcome == Outcome::Denied {
         rest.text("outcome", event.outcome.name());
     }
-    if event.action_type.is_some() {
-        rest.optional("action_type", event.action_type.as_deref());
-    }
+    rest.optional("action_type", event.action_type.as_deref());
     rest.optional("query_type", event.query_type.as_deref());
     let email = event.actor.as_ref().and_then(|actor| actor.email.as_deref());
     if let Some(email) = email.filter(|email| !is_email(email)) {
         rest.object("actor", |actor| actor.text("email", email));
     }
-    rest.list("on_behalf_of", &event.on_behalf_of, |party, object| {
-        object.text("id", &party.id);
-        object.optional("name", party.name.as_deref());
-        object.text("type", party.kind.name());
-    });
+    if !event.on_behalf_of.is_empty() {
+        rest.raw("on_behalf_of", |out| columns::on_behalf_of(event, out));
+    }
     let is_mapped = |key: ContextKey| match key {
         ContextKey::Ip => address(event).is_some(),
         ContextKey::Hostname => has_destination(class),
@@ -310,8 +304,13 @@ fn unmapped(event: &Event<'_>, class: Class, rest: &mut Object<'_>) {
             .filter(|(key, _)| !is_mapped(*key))
             .for_each(|(key, value)| context.text(key.name(), value));
     });
-    let is_whole = class == Class::Authentication || (class != Class::ApiActivity && event.targets.len() > 1);
-    if is_whole && !event.targets.is_empty() {
+    // The classes of one account or entity have no place for more of them.
+    let places = match class {
+        Class::ApiActivity => usize::MAX,
+        Class::AccountChange | Class::EntityManagement => 1,
+        Class::Authentication => 0,
+    };
+    if event.targets.len() > places {
         rest.raw("targets", |out| columns::targets(event, out));
     }
     if class != Class::EntityManagement && event.changes.is_some() {

@@ -18,6 +18,16 @@ impl<'o> Object<'o> {
         out.push(b'}');
     }
 
+    /// Appends an object, or nothing if `fill` gives it no member.
+    pub(super) fn write_some(out: &'o mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+        let before = out.len();
+        out.push(b'{');
+        let mut object = Object { out, is_empty: true };
+        fill(&mut object);
+        let is_empty = object.is_empty;
+        if is_empty { out.truncate(before) } else { out.push(b'}') }
+    }
+
     fn key(&mut self, key: &str) {
         if !self.is_empty {
             self.out.push(b',');
@@ -53,27 +63,30 @@ impl<'o> Object<'o> {
     pub(super) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
         let (before, was_empty) = (self.out.len(), self.is_empty);
         self.key(key);
-        self.out.push(b'{');
-        let mut object = Object { out: self.out, is_empty: true };
-        fill(&mut object);
-        if object.is_empty {
+        let begin = self.out.len();
+        Object::write_some(self.out, fill);
+        if self.out.len() == begin {
             self.out.truncate(before);
             self.is_empty = was_empty;
-        } else {
-            self.out.push(b'}');
         }
     }
 
     /// A list of objects, if it has an item.
-    pub(super) fn list<T>(&mut self, key: &str, items: &[T], mut fill: impl FnMut(&T, &mut Object<'_>)) {
-        if items.is_empty() {
-            return;
+    pub(super) fn list<T>(&mut self, key: &str, items: &[T], fill: impl FnMut(&T, &mut Object<'_>)) {
+        if !items.is_empty() {
+            self.key(key);
+            list(items, self.out, fill);
         }
-        self.key(key);
-        for (i, item) in items.iter().enumerate() {
-            self.out.push(if i == 0 { b'[' } else { b',' });
-            Object::write(self.out, |object| fill(item, object));
-        }
-        self.out.push(b']');
+    }
+}
+
+/// Appends a list of objects, or nothing if there is no item.
+pub(super) fn list<T>(items: &[T], out: &mut Vec<u8>, mut fill: impl FnMut(&T, &mut Object<'_>)) {
+    for (i, item) in items.iter().enumerate() {
+        out.push(if i == 0 { b'[' } else { b',' });
+        Object::write(out, |object| fill(item, object));
+    }
+    if !items.is_empty() {
+        out.push(b']');
     }
 }
