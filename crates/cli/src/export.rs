@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     ];
     let bounds = bounds.into_iter().filter_map(|(name, time)| Some((name, time.as_deref()?)));
     let asked = conditions(&bounds.collect::<Vec<_>>(), &arguments.searches)?;
-    let bytes = client.download(&format!("/api/v1/export?{asked}"), &arguments.file).await?;
+    let bytes = client.download(&format!("/api/v1/events/export?{asked}"), &arguments.file).await?;
     let name = arguments.file.display();
     output::note(&format!(
         "{name}: {} bytes; check it with: trailbook verify --key KEY {name}",

@@ -23,6 +23,7 @@ pub(crate) mod link;
 pub(crate) mod orders;
 pub(crate) mod pipe;
 pub(crate) mod range;
+pub(crate) mod stream;
 
 mod chunk;
 mod manifest;

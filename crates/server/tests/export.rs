@@ -12,7 +12,7 @@ use zip::ZipArchive;
 
 use crate::harness::{MINIMAL, Server, run};
 
-const EXPORT: &str = "/api/v1/export";
+const EXPORT: &str = "/api/v1/events/export";
 
 /// The files of an export.
 struct Export {

@@ -12,6 +12,7 @@ mod drain;
 mod encodings;
 mod export;
 mod exports;
+mod formats;
 mod harness;
 mod idempotency;
 mod isolation;

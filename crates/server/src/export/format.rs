@@ -1,14 +1,18 @@
 //! The formats in which events are handed over. `docs/formats.md` has every field of each.
 //!
 //! A format of lines has one line for each event, and nothing that lines share but a header, so parts of an export can
-//! be written apart and joined end to end. A Parquet file is whole in itself; [`parquet::join`] joins several.
+//! be written apart and joined end to end. A Parquet file is whole in itself; [`parquet::join::join`] joins several.
 
 pub(crate) mod parquet;
 
 mod cef;
 mod columns;
 mod csv;
+mod object;
 mod ocsf;
+mod verb;
+
+use std::io;
 
 use trailbook_event::{Event, json, normalise};
 use trailbook_query::Error;
@@ -120,5 +124,14 @@ impl Lines {
             Format::Ocsf => ocsf::write(record, &record.event()?, out),
         }
         Ok(())
+    }
+}
+
+/// Why nothing more can be written.
+pub(crate) fn unwritten(error: &io::Error) -> Error {
+    match error.kind() {
+        // Whoever reads has gone.
+        io::ErrorKind::BrokenPipe => Error::Cancelled,
+        _ => Error::Failed(format!("writing an export: {error}")),
     }
 }

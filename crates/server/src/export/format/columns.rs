@@ -1,7 +1,9 @@
 //! The columns that CSV and Parquet share: the texts of an event that it has once at most, by their names in the model.
 
-use trailbook_event::canonical::{write_string, write_value};
-use trailbook_event::{Changes, ContextKey, Event, Group, OnBehalfOf, Target};
+use trailbook_event::canonical::write_value;
+use trailbook_event::{Changes, ContextKey, Event, Group};
+
+use super::object::{Object, list};
 
 /// Columns of fields other than those of `context`.
 const TEXTS: usize = 13;
@@ -49,82 +51,50 @@ pub(super) fn texts<'e>(event: &'e Event<'_>) -> impl Iterator<Item = Option<&'e
     own.into_iter().chain(ContextKey::ALL.iter().map(|key| event.context.get(*key)))
 }
 
-/// Members of an object, as JSON.
-fn members<'t>(pairs: impl IntoIterator<Item = (&'static str, Option<&'t str>)>, out: &mut Vec<u8>) {
-    let mut before = b'{';
-    for (key, value) in pairs {
-        let Some(value) = value else { continue };
-        out.push(before);
-        write_string(key, out);
-        out.push(b':');
-        write_string(value, out);
-        before = b',';
-    }
-    // None is without a member.
-    out.push(b'}');
-}
-
-/// Writes a list as JSON, or nothing if it is empty.
-fn list<T>(items: &[T], each: impl Fn(&T, &mut Vec<u8>), out: &mut Vec<u8>) {
-    for (i, item) in items.iter().enumerate() {
-        out.push(if i == 0 { b'[' } else { b',' });
-        each(item, out);
-    }
-    if !items.is_empty() {
-        out.push(b']');
-    }
-}
-
-/// `actor.groups` as JSON, as its canonical form is.
+/// `actor.groups` as JSON, as its canonical form is; nothing if there are none. So are the others.
 pub(super) fn groups(event: &Event<'_>, out: &mut Vec<u8>) {
-    let groups: &[Group<'_>] = event.actor.as_ref().map_or(&[], |actor| &actor.groups);
-    let each = |group: &Group<'_>, out: &mut Vec<u8>| {
-        members([("id", group.id.as_deref()), ("name", group.name.as_deref())], out);
-    };
-    list(groups, each, out);
+    list(event.actor.as_ref().map_or(&[], |actor| &actor.groups), out, group);
+}
+
+/// One group.
+pub(super) fn group(group: &Group<'_>, object: &mut Object<'_>) {
+    object.optional("id", group.id.as_deref());
+    object.optional("name", group.name.as_deref());
 }
 
 /// `on_behalf_of` as JSON.
 pub(super) fn on_behalf_of(event: &Event<'_>, out: &mut Vec<u8>) {
-    let each = |party: &OnBehalfOf<'_>, out: &mut Vec<u8>| {
-        members([("id", Some(&*party.id)), ("name", party.name.as_deref()), ("type", Some(party.kind.name()))], out);
-    };
-    list(&event.on_behalf_of, each, out);
+    list(&event.on_behalf_of, out, |party, object| {
+        object.text("id", &party.id);
+        object.optional("name", party.name.as_deref());
+        object.text("type", party.kind.name());
+    });
 }
 
 /// `targets` as JSON.
 pub(super) fn targets(event: &Event<'_>, out: &mut Vec<u8>) {
-    let each = |target: &Target<'_>, out: &mut Vec<u8>| {
-        members([("id", Some(&*target.id)), ("name", target.name.as_deref()), ("type", Some(&*target.kind))], out);
-    };
-    list(&event.targets, each, out);
+    list(&event.targets, out, |target, object| {
+        object.text("id", &target.id);
+        object.optional("name", target.name.as_deref());
+        object.text("type", &target.kind);
+    });
 }
 
 /// `changes` as JSON.
 pub(super) fn changes(event: &Event<'_>, out: &mut Vec<u8>) {
     let Some(Changes { before, after }) = &event.changes else { return };
-    let mut mark = b'{';
-    for (key, value) in [("after", after), ("before", before)] {
-        let Some(value) = value else { continue };
-        out.push(mark);
-        write_string(key, out);
-        out.push(b':');
-        write_value(value, out);
-        mark = b',';
-    }
-    out.push(b'}');
+    Object::write(out, |object| {
+        for (key, value) in [("after", after), ("before", before)] {
+            if let Some(value) = value {
+                object.raw(key, |out| write_value(value, out));
+            }
+        }
+    });
 }
 
 /// `meta` as JSON.
 pub(super) fn meta(event: &Event<'_>, out: &mut Vec<u8>) {
-    if event.meta.is_empty() {
-        return;
-    }
-    for (i, (key, value)) in event.meta.iter().enumerate() {
-        out.push(if i == 0 { b'{' } else { b',' });
-        write_string(key, out);
-        out.push(b':');
-        write_value(value, out);
-    }
-    out.push(b'}');
+    Object::write_some(out, |object| {
+        event.meta.iter().for_each(|(key, value)| object.raw(key, |out| write_value(value, out)));
+    });
 }

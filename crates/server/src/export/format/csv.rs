@@ -1,8 +1,8 @@
 //! CSV after RFC 4180, with a header line: each field of the model in a column of its own, lists and free JSON as text.
 //!
 //! Every text stands in quotes, so that a program that splits at semicolons finds no other cell in it. What a
-//! spreadsheet would take for a formula begins with an apostrophe. A text that begins with an apostrophe itself has two,
-//! so that whoever takes one away has the text. An absent field is an empty cell; no field of an event is an empty text.
+//! spreadsheet would take for a formula begins with an apostrophe. A text that begins with an apostrophe itself has
+//! two, so that whoever takes one away has the text. An absent field is an empty cell; no field is an empty text.
 
 use std::sync::LazyLock;
 

@@ -4,7 +4,7 @@
 //! Columns have the names of the model. `target`, `actor.groups` and `on_behalf_of` become lists, one for each of their
 //! fields, of equal lengths: the first `target.id` goes with the first `target.type`.
 
-mod join;
+pub(crate) mod join;
 mod rows;
 
 use std::io::Write;
@@ -18,8 +18,7 @@ use parquet::schema::types::{Type, TypePtr};
 use trailbook_event::limits::{PARQUET_GROUP_BYTES_MIN, PARQUET_GROUP_EVENTS_MAX};
 use trailbook_query::Error;
 
-use super::Record;
-pub(crate) use join::join;
+use super::{Record, unwritten};
 use rows::Rows;
 
 /// What a column holds.
@@ -79,9 +78,11 @@ impl<W: Write + Send> Writer<W> {
 }
 
 fn failed(error: ParquetError) -> Error {
-    match error {
-        // Whoever reads may have gone.
-        ParquetError::External(inner) if inner.is::<std::io::Error>() => Error::Cancelled,
+    match &error {
+        ParquetError::External(inner) => match inner.downcast_ref() {
+            Some(inner) => unwritten(inner),
+            None => Error::Failed(format!("writing Parquet: {inner}")),
+        },
         other => Error::Failed(format!("writing Parquet: {other}")),
     }
 }
@@ -126,3 +127,6 @@ fn field(name: &str, kind: Kind) -> Result<TypePtr, ParquetError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
