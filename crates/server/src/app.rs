@@ -9,6 +9,7 @@ use trailbook_store::{Clock, Store};
 use crate::auth::Auth;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
+use crate::webhooks::Webhooks;
 use crate::witness::Witnesses;
 
 /// The parts of a running server.
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) witnesses: Witnesses,
+    pub(crate) webhooks: Webhooks,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
@@ -28,8 +30,16 @@ pub(crate) struct App {
     pub(crate) exports: Arc<Semaphore>,
 }
 
+/// Who else a server talks with.
+pub(crate) struct Peers {
+    /// Those that cosign checkpoints.
+    pub(crate) witnesses: Witnesses,
+    /// Those that send their events by themselves.
+    pub(crate) webhooks: Webhooks,
+}
+
 impl App {
-    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, witnesses): (Clock, Witnesses)) -> Self {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, peers): (Clock, Peers)) -> Self {
         let metrics = Metrics::new(pipeline.rule_names());
         Self {
             store,
@@ -37,7 +47,8 @@ impl App {
             pipeline,
             metrics,
             clock,
-            witnesses,
+            witnesses: peers.witnesses,
+            webhooks: peers.webhooks,
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),
