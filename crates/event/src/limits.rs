@@ -41,6 +41,11 @@ pub const PATTERN_BYTES_MAX: usize = 1_024;
 /// The compiled form of a redaction pattern, in bytes.
 pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
+/// The secret in a webhook's URL, in bytes.
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
+/// Seconds by which the time of a webhook's signature may differ from the server's clock.
+pub const WEBHOOK_SECONDS_MAX: u64 = 300;
+
 /// The request line's path and query, in bytes.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
 /// Conditions of one query; words and phrases count too.

@@ -10,6 +10,8 @@ mod native;
 mod port;
 mod promote;
 mod record;
+mod spectra;
+mod wso2;
 
 use crate::error::Error;
 use crate::json::Value;
@@ -53,11 +55,15 @@ pub enum Form {
     Backstage,
     /// A record of Port's audit log.
     Port,
+    /// A record of the Spectra Assure Portal's audit log.
+    Spectra,
+    /// A record of the audit log of WSO2's platforms.
+    Wso2,
 }
 
 impl Form {
     /// The forms of other systems.
-    pub const FOREIGN: &'static [Form] = &[Form::Backstage, Form::Port];
+    pub const FOREIGN: &'static [Form] = &[Form::Backstage, Form::Port, Form::Spectra, Form::Wso2];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -65,6 +71,8 @@ impl Form {
             Form::Native => "native",
             Form::Backstage => "backstage",
             Form::Port => "port",
+            Form::Spectra => "spectra",
+            Form::Wso2 => "wso2",
         }
     }
 
@@ -81,6 +89,8 @@ impl Form {
         match self {
             Form::Native | Form::Backstage => (has(&["id"]), has(&["occurred_at", "timestamp"])),
             Form::Port => port::own_members(members),
+            Form::Spectra => spectra::own_members(members),
+            Form::Wso2 => wso2::own_members(members),
         }
     }
 
@@ -96,11 +106,15 @@ impl Form {
             Value::Object(members) => members,
             other => return Err(Error::at("", format!("an event must be an object, not {}", other.kind()))),
         };
-        let event = match (self, backstage::Line::of(&members)) {
-            (Form::Port, _) => port::event(members, given)?,
-            (_, backstage::Line::Ordinary) => return Ok(Normalised::Ordinary),
-            (Form::Native, backstage::Line::Foreign) => native::event(members, Some(given))?,
-            (Form::Native | Form::Backstage, _) => backstage::event(members, given)?,
+        let event = match self {
+            Form::Native | Form::Backstage => match backstage::Line::of(&members) {
+                backstage::Line::Ordinary => return Ok(Normalised::Ordinary),
+                backstage::Line::Foreign if self == Form::Native => native::event(members, Some(given))?,
+                _ => backstage::event(members, given)?,
+            },
+            Form::Port => port::event(members, given)?,
+            Form::Spectra => spectra::event(members, given)?,
+            Form::Wso2 => wso2::event(members, given)?,
         };
         finished(event, given)
     }

@@ -11,6 +11,7 @@ use crate::export::jobs::Jobs;
 use crate::export::link::LinkKey;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
+use crate::webhooks::Webhooks;
 use crate::witness::Witnesses;
 
 /// The parts of a running server.
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) witnesses: Witnesses,
+    pub(crate) webhooks: Webhooks,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
@@ -45,8 +47,16 @@ pub(crate) struct Given {
     pub(crate) is_https: bool,
 }
 
+/// Who else a server talks with.
+pub(crate) struct Peers {
+    /// Those that cosign checkpoints.
+    pub(crate) witnesses: Witnesses,
+    /// Those that send their events by themselves.
+    pub(crate) webhooks: Webhooks,
+}
+
 impl App {
-    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, witnesses: Witnesses, given: Given) -> Self {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, peers: Peers, given: Given) -> Self {
         let Given { clock, links, exports_kept_ms, is_https } = given;
         let metrics = Metrics::new(pipeline.rule_names());
         Self {
@@ -55,7 +65,8 @@ impl App {
             pipeline,
             metrics,
             clock,
-            witnesses,
+            witnesses: peers.witnesses,
+            webhooks: peers.webhooks,
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{Kind, Problem};
-use crate::api::{absent, docs, events, export, exports, logs};
+use crate::api::{absent, docs, events, export, exports, ingest, logs};
 use crate::app::App;
 use crate::dialect::{portal, spectra};
 use crate::metrics::{FamilyLabel, RequestLabels};
@@ -26,6 +26,8 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
     let (routes, mut document) = OpenApiRouter::with_openapi(docs::Api::openapi())
         .routes(routes!(events::create_events, events::list_events))
         .routes(routes!(events::get_event))
+        .routes(routes!(ingest::ingest_events))
+        .routes(routes!(ingest::ingest_port_webhook))
         .routes(routes!(logs::get_event_proof))
         .routes(routes!(logs::list_logs))
         .routes(routes!(export::export_events))
@@ -76,7 +78,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if is_spectra(uri.path()) {
         return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
     }
-    Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
+    Problem::nothing_at(uri.path()).into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {

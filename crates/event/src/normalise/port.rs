@@ -10,12 +10,9 @@
 
 use crate::error::Error;
 use crate::json::{Object, Value};
-use crate::model::{
-    Actor, ActorType, Changes, Channel, Context, ContextKey, Event, Failure, Outcome, Severity, Target, Text,
-};
-use uuid::Uuid;
+use crate::model::{Actor, ActorType, Channel, Context, ContextKey, Event, Failure, Outcome, Severity, Target, Text};
 
-use super::record::{Record, id_of, text_at, uuid_of};
+use super::record::{Record, TimeForm, own_id, text_at};
 use super::{Given, check_source, new_id};
 
 /// The key of `meta` that what has no field is left under, and the source of a record without an origin.
@@ -43,8 +40,8 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
     };
     let source = record.text(&["trigger", "origin"]).unwrap_or(PORT.into());
     check_source(&source, "/trigger/origin")?;
-    let occurred_at = record.time(&["trigger", "at"], given)?.unwrap_or(given.now);
-    let id = id(&mut record).unwrap_or_else(|| new_id(given));
+    let occurred_at = record.time(&["trigger", "at"], TimeForm::Text, given)?.unwrap_or(given.now);
+    let id = own_id(&mut record, PORT, &IDS).unwrap_or_else(|| new_id(given));
     let outcome = outcome(&mut record);
     let message = record.text(&["message"]);
     let (error, message) = match outcome {
@@ -53,7 +50,7 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
     };
     let (context, targets) = places(&mut record, resource.as_ref(), channel(&source));
     let actor = actor(&mut record);
-    let changes = changes(&mut record)?;
+    let changes = record.changes(&["diff", "before"], &["diff", "after"])?;
     let mut meta = record.meta(&["additionalData"], PORT)?;
     record.leave(PORT, &mut meta)?;
     Ok(Event {
@@ -74,18 +71,6 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
         message,
         meta,
     })
-}
-
-/// The record's own id, or one made of the identifier that it has.
-fn id(record: &mut Record<'_>) -> Option<Uuid> {
-    let (path, text) = IDS.iter().find_map(|path| Some((path, record.copy(path)?)))?;
-    match uuid_of(&text) {
-        Some(id) => {
-            record.take(path);
-            Some(id)
-        }
-        None => Some(id_of(PORT, &text)),
-    }
 }
 
 /// A status that Port does not give to what has ended, such as that of a run that goes on, is of something that was
@@ -200,17 +185,4 @@ fn name<'a>(record: &mut Record<'a>, first: [&str; 4], last: [&str; 4]) -> Optio
         None if can_be_parted => record.text(&first),
         None => None,
     }
-}
-
-/// A side that is null says that there was, or is, nothing; where both are, they stay.
-fn changes<'a>(record: &mut Record<'a>) -> Result<Option<Changes<'a>>, Error> {
-    let (before, after): ([&str; 2], [&str; 2]) = (["diff", "before"], ["diff", "after"]);
-    let says = |record: &Record<'a>, side| record.get(side).is_some_and(|value| *value != Value::Null);
-    if !says(record, &before) && !says(record, &after) {
-        return Ok(None);
-    }
-    let is_there = |value: &Value<'a>| *value != Value::Null;
-    let before = record.free(&before)?.filter(is_there);
-    let after = record.free(&after)?.filter(is_there);
-    Ok(Some(Changes { before, after }))
 }

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::error::{Error, push_segment};
 use crate::json::{Object, Value};
-use crate::model::Text;
+use crate::model::{Changes, Outcome, Text};
 use crate::time::Timestamp;
 
-use super::fields::{Inexact, check_free, check_free_below, text, timestamp};
+use super::fields::{Inexact, check_free, check_free_below, shortened, text, timestamp};
 use super::{Given, check_occurred_at};
 
 /// What is left of a record.
@@ -53,18 +53,46 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The time at a path, which must be one if there is anything. It stays where it was written in another way than
-    /// events have it.
-    pub(super) fn time(&mut self, path: &[&str], given: &Given) -> Result<Option<Timestamp>, Error> {
-        let value = match self.get(path) {
-            None | Some(Value::Null) => return Ok(None),
-            Some(value) => value.clone(),
-        };
+    /// The time at a path, which must be one if there is anything. It stays where it is no text in UTC: how many digits
+    /// its second had is all that is lost of one that is.
+    pub(super) fn time(&mut self, path: &[&str], form: TimeForm, given: &Given) -> Result<Option<Timestamp>, Error> {
         let at = pointer(path);
-        let time = timestamp(value, &at)?;
+        let time = match self.get(path) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(text)) if form == TimeForm::TextOrMillis => of_millis(text, &at)?,
+            Some(Value::String(text)) if form == TimeForm::TextOrMillis && is_digits(text) => of_millis(text, &at)?,
+            Some(value) => timestamp(value.clone(), &at)?,
+        };
         check_occurred_at(time, given, &at)?;
-        self.take_where(path, &time.to_string());
+        if matches!(self.get(path), Some(Value::String(text)) if text.ends_with('Z')) {
+            self.take(path);
+        }
         Ok(Some(time))
+    }
+
+    /// The outcome at a path, in one of these words, whatever their case; what is not there has succeeded. It stays.
+    pub(super) fn outcome(&self, path: &[&str], words: &[(&str, Outcome)]) -> Result<Outcome, Error> {
+        if let None | Some(Value::Null) = self.get(path) {
+            return Ok(Outcome::Succeeded);
+        }
+        let text = self.required(path)?;
+        words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)).map(|(_, outcome)| *outcome).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let reason = format!("must be one of {}, not {:?}", known.join(", "), shortened(&text));
+            Error::at(pointer(path), reason)
+        })
+    }
+
+    /// Takes what was before and after. A side that is null says that there was, or is, nothing; where both are, they
+    /// stay.
+    pub(super) fn changes(&mut self, before: &[&str], after: &[&str]) -> Result<Option<Changes<'a>>, Error> {
+        let is_there = |value: &Value<'a>| *value != Value::Null;
+        if ![before, after].iter().any(|side| self.get(side).is_some_and(is_there)) {
+            return Ok(None);
+        }
+        let before = self.free(before)?.filter(is_there);
+        let after = self.free(after)?.filter(is_there);
+        Ok(Some(Changes { before, after }))
     }
 
     /// Takes the text at a path if it is this one.
@@ -84,7 +112,7 @@ impl<'a> Record<'a> {
     /// Takes an object whose members become those of `meta`, unless it has the key that what is left goes under.
     pub(super) fn meta(&mut self, path: &[&str], system: &str) -> Result<Object<'a>, Error> {
         match self.get(path) {
-            Some(Value::Object(members)) if !members.is_empty() && member(members, system).is_none() => {}
+            Some(Value::Object(members)) if member(members, system).is_none() => {}
             _ => return Ok(Vec::new()),
         }
         match self.free(path)? {
@@ -105,8 +133,40 @@ impl<'a> Record<'a> {
     }
 }
 
+/// How a system writes times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeForm {
+    /// As RFC 3339 has them.
+    Text,
+    /// So, or as milliseconds since 1970.
+    TextOrMillis,
+}
+
+fn of_millis(text: &str, at: &str) -> Result<Timestamp, Error> {
+    let millis = text.parse().map_err(|_| {
+        Error::at(at, format!("must be a time in whole milliseconds since 1970, not {}", shortened(text)))
+    })?;
+    Ok(Timestamp::from_millis(millis))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The record's own id, or one made of the first text that it has at these paths, which then stays.
+pub(super) fn own_id(record: &mut Record<'_>, system: &str, paths: &[&[&str]]) -> Option<Uuid> {
+    let (path, text) = paths.iter().find_map(|path| Some((path, record.copy(path)?)))?;
+    match Uuid::try_parse(&text).ok().filter(|id| id.to_string() == text) {
+        Some(id) => {
+            record.take(path);
+            Some(id)
+        }
+        None => Some(id_of(system, &text)),
+    }
+}
+
 /// An id that the same text of the same system has again: UUIDv8, RFC 9562 section 5.8.
-pub(super) fn id_of(system: &str, text: &str) -> Uuid {
+fn id_of(system: &str, text: &str) -> Uuid {
     let mut context = Context::new(&SHA256);
     context.update(b"trailbook/id/v1\0");
     context.update(system.as_bytes());
@@ -119,17 +179,17 @@ pub(super) fn id_of(system: &str, text: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// The UUID that a text is, written as events have it.
-pub(super) fn uuid_of(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
-}
-
 /// The text at a path of keys, if there is one and it is not empty.
 pub(super) fn text_at<'m, 'a>(members: &'m Object<'a>, path: &[&str]) -> Option<&'m Text<'a>> {
     match get(members, path)? {
         Value::String(text) if !text.is_empty() => Some(text),
         _ => None,
     }
+}
+
+/// Whether a value is a text that is not empty.
+pub(super) fn is_text(value: &Value<'_>) -> bool {
+    matches!(value, Value::String(text) if !text.is_empty())
 }
 
 fn get<'m, 'a>(members: &'m Object<'a>, path: &[&str]) -> Option<&'m Value<'a>> {

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use trailbook_event::json;
+use trailbook_event::normalise::Form;
+
+use crate::{assert_refused, given};
 
 /// Any JSON, of few levels.
 pub(crate) fn value() -> impl Strategy<Value = Value> {
@@ -11,7 +15,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         (-1_000_000i64..1_000_000).prop_map(Value::from),
         "[ -~é]{0,12}".prop_map(Value::from),
-        Just(json!("2026-01-15T10:00:00+02:00")),
+        Just(Value::from("2026-01-15T10:00:00+02:00")),
     ];
     leaf.prop_recursive(2, 12, 4, |inner| {
         prop_oneof![
@@ -51,4 +55,35 @@ pub(crate) fn with_any(
         check(&record)
     });
     outcome.unwrap();
+}
+
+#[test]
+fn any_json_gives_an_event_or_an_error_with_its_place() {
+    let forms = proptest::sample::select(Form::FOREIGN);
+    let outcome = proptest::test_runner::TestRunner::default().run(&(forms, value()), |(form, record)| {
+        let text = record.to_string();
+        let value = json::parse(text.as_bytes()).unwrap();
+        if let Err(error) = form.normalise(value, text.len(), &given()) {
+            let at = record.pointer(error.pointer()).is_some();
+            prop_assert!(at || error.to_string().contains("is required"), "{error} at {}", error.pointer());
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn forms_are_known_by_their_names() {
+    let names: Vec<&str> = Form::FOREIGN.iter().map(|form| form.name()).collect();
+    assert_eq!(names, ["backstage", "port", "spectra", "wso2"]);
+    for form in Form::FOREIGN {
+        assert_eq!(Form::from_name(form.name()), Some(*form));
+    }
+    assert_eq!(Form::from_name("native"), None, "that is no other system");
+}
+
+#[test]
+fn a_native_event_is_no_line_of_backstage() {
+    let native = serde_json::json!({"source": "s", "action": "a"});
+    assert_refused(Form::Backstage, &native, "/status", "is required in an audit line");
 }

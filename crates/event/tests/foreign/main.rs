@@ -5,13 +5,15 @@
 mod any;
 mod golden;
 mod port;
+mod spectra;
+mod wso2;
 
 use serde_json::Value;
 use trailbook_event::normalise::{Form, Given, Normalised};
 use trailbook_event::{Error, Timestamp, canonical, json};
 
 /// The server's time.
-const NOW: &str = "2026-01-15T12:00:00.412Z";
+const NOW: &str = "2026-02-01T12:00:00.412Z";
 
 fn given() -> Given {
     Given { now: Timestamp::parse(NOW).unwrap(), skew_ms_max: 3_600_000, random: [0xab; 10], keep_initiated: false }
