@@ -9,6 +9,7 @@ use trailbook_store::{Clock, Store};
 use crate::auth::Auth;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
+use crate::rate::Windows;
 use crate::witness::Witnesses;
 
 /// The parts of a running server.
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) witnesses: Witnesses,
+    /// Requests to Port's API.
+    pub(crate) port_requests: Windows,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
@@ -38,6 +41,7 @@ impl App {
             metrics,
             clock,
             witnesses,
+            port_requests: Windows::default(),
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),

@@ -1,4 +1,5 @@
 //! Dialects: the APIs of other systems. Each turns a foreign request into a query and the answer into the foreign
 //! shape.
 
+pub(crate) mod port;
 pub(crate) mod portal;

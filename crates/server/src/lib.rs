@@ -15,6 +15,7 @@ mod ingest;
 mod listener;
 mod metrics;
 mod ops;
+mod rate;
 mod rest;
 mod router;
 mod search;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{absent, docs, events, export, logs};
 use crate::app::App;
-use crate::dialect::portal;
+use crate::dialect::{port, portal};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -32,6 +32,8 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(logs::get_consistency))
         .routes(routes!(logs::get_log_resource))
         .routes(routes!(portal::list_audit_events))
+        .routes(routes!(port::create_access_token))
+        .routes(routes!(port::list_port_audit_log))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
@@ -62,12 +64,18 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with("/api/audit-log/") {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
     }
+    if uri.path().starts_with(port::PREFIX) {
+        return port::Refusal::no_route(&method, &uri).into_response();
+    }
     Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     if uri.path() == portal::PATH {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
+    }
+    if uri.path().starts_with(port::PREFIX) {
+        return port::Refusal::no_route(&method, &uri).into_response();
     }
     Problem::new(Kind::MethodNotAllowed, format!("{} has no method {method}", uri.path())).into_response()
 }
@@ -105,6 +113,7 @@ fn family(path: &str) -> &'static str {
         _ if path.starts_with("/api/v1/") => "native",
         _ if path.starts_with("/log/") => "log",
         _ if path.starts_with("/api/audit-log/") => "portal",
+        _ if path.starts_with(port::PREFIX) => "port",
         _ => "other",
     }
 }

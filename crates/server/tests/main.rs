@@ -18,6 +18,7 @@ mod logs;
 mod operations;
 mod oracle;
 mod paging;
+mod port;
 mod portal;
 mod portal_errors;
 mod portal_filters;

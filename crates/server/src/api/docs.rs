@@ -21,6 +21,7 @@ use utoipa::{Modify, OpenApi};
         (name = "events", description = "The native API"),
         (name = "logs", description = "What proves that nothing was changed or left out"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
+        (name = "Port", description = "The audit log API of Port"),
         (name = "operations", description = "Health and counters"),
     )
 )]
