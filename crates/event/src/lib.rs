@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod redact;
 pub mod seal;
 pub mod time;
+pub mod vocabulary;
 pub mod words;
 
 mod error;

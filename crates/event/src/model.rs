@@ -134,6 +134,11 @@ impl<'a> Context<'a> {
         self.0.iter().find(|(k, _)| *k == key).map(|(_, text)| text.as_ref())
     }
 
+    /// The value of a key, for another place in the same event.
+    pub(crate) fn copy(&self, key: ContextKey) -> Option<Text<'a>> {
+        self.0.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone())
+    }
+
     /// The keys that are there, with their values.
     pub fn iter(&self) -> impl Iterator<Item = (ContextKey, &str)> {
         self.0.iter().map(|(key, text)| (*key, text.as_ref()))

@@ -1,12 +1,17 @@
-//! From JSON to an [`Event`]: the native form, and the lines that a Backstage backend logs.
+//! From JSON to an [`Event`]: the native form, and the records of other systems.
 //!
-//! The two are told apart by themselves: a Backstage audit line says `isAuditEvent: true` (older releases:
-//! `isAuditorEvent`), which no native event has.
+//! Native events and the lines that a Backstage backend logs are told apart by themselves: an audit line says
+//! `isAuditEvent: true` (older releases: `isAuditorEvent`), which no native event has. The other forms are named by
+//! whoever sends them.
 
 mod backstage;
 mod fields;
 mod native;
+mod port;
 mod promote;
+mod record;
+mod spectra;
+mod wso2;
 
 use crate::error::Error;
 use crate::json::Value;
@@ -40,23 +45,87 @@ pub enum Normalised<'a> {
     Ordinary,
 }
 
-/// Reads one event, native or Backstage.
-///
-/// Errors name the offending member. The text's own size is checked against [`EVENT_BYTES_MAX`].
-pub fn normalise<'a>(value: Value<'a>, size_bytes: usize, given: &Given) -> Result<Normalised<'a>, Error> {
-    if size_bytes > EVENT_BYTES_MAX {
-        let reason = format!("the event has {size_bytes} bytes, more than {EVENT_BYTES_MAX}");
-        return Err(Error::at("", reason));
+/// The form that a record comes in: whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// Trailbook's own, and what a Backstage backend logs: the two are told apart by themselves.
+    #[default]
+    Native,
+    /// What a Backstage backend logs, and nothing else.
+    Backstage,
+    /// A record of Port's audit log.
+    Port,
+    /// A record of the Spectra Assure Portal's audit log.
+    Spectra,
+    /// A record of the audit log of WSO2's platforms.
+    Wso2,
+}
+
+impl Form {
+    /// The forms of other systems.
+    pub const FOREIGN: &'static [Form] = &[Form::Backstage, Form::Port, Form::Spectra, Form::Wso2];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Form::Native => "native",
+            Form::Backstage => "backstage",
+            Form::Port => "port",
+            Form::Spectra => "spectra",
+            Form::Wso2 => "wso2",
+        }
     }
-    let members = match value {
-        Value::Object(members) => members,
-        other => return Err(Error::at("", format!("an event must be an object, not {}", other.kind()))),
-    };
-    let event = match backstage::Line::of(&members) {
-        backstage::Line::Audit => backstage::event(members, given)?,
-        backstage::Line::Ordinary => return Ok(Normalised::Ordinary),
-        backstage::Line::Foreign => native::event(members, Some(given))?,
-    };
+
+    /// The form of another system, by its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::FOREIGN.iter().copied().find(|form| form.name() == name)
+    }
+
+    /// Whether a record names its own id, and its own time.
+    pub fn own_members(self, value: &Value<'_>) -> (bool, bool) {
+        let Value::Object(members) = value else { return (false, false) };
+        let has =
+            |names: &[&str]| members.iter().any(|(key, value)| names.contains(&key.as_ref()) && *value != Value::Null);
+        match self {
+            Form::Native | Form::Backstage => (has(&["id"]), has(&["occurred_at", "timestamp"])),
+            Form::Port => port::own_members(members),
+            Form::Spectra => spectra::own_members(members),
+            Form::Wso2 => wso2::own_members(members),
+        }
+    }
+
+    /// Reads one record of this form.
+    ///
+    /// Errors name the offending member. The text's own size is checked against [`EVENT_BYTES_MAX`].
+    pub fn normalise<'a>(self, value: Value<'a>, size_bytes: usize, given: &Given) -> Result<Normalised<'a>, Error> {
+        if size_bytes > EVENT_BYTES_MAX {
+            let reason = format!("the event has {size_bytes} bytes, more than {EVENT_BYTES_MAX}");
+            return Err(Error::at("", reason));
+        }
+        let members = match value {
+            Value::Object(members) => members,
+            other => return Err(Error::at("", format!("an event must be an object, not {}", other.kind()))),
+        };
+        let event = match self {
+            Form::Native | Form::Backstage => match backstage::Line::of(&members) {
+                backstage::Line::Ordinary => return Ok(Normalised::Ordinary),
+                backstage::Line::Foreign if self == Form::Native => native::event(members, Some(given))?,
+                _ => backstage::event(members, given)?,
+            },
+            Form::Port => port::event(members, given)?,
+            Form::Spectra => spectra::event(members, given)?,
+            Form::Wso2 => wso2::event(members, given)?,
+        };
+        finished(event, given)
+    }
+}
+
+/// Reads one event, native or Backstage.
+pub fn normalise<'a>(value: Value<'a>, size_bytes: usize, given: &Given) -> Result<Normalised<'a>, Error> {
+    Form::Native.normalise(value, size_bytes, given)
+}
+
+fn finished<'a>(event: Event<'a>, given: &Given) -> Result<Normalised<'a>, Error> {
     if event.outcome == Outcome::Initiated && !given.keep_initiated {
         return Ok(Normalised::Initiated);
     }
@@ -69,6 +138,14 @@ pub fn from_canonical(value: Value<'_>) -> Result<Event<'_>, Error> {
         Value::Object(members) => native::event(members, None),
         other => Err(Error::at("", format!("an event must be an object, not {}", other.kind()))),
     }
+}
+
+/// Refuses what only the server may say that it reports.
+fn check_source(source: &str, pointer: &str) -> Result<(), Error> {
+    if source == crate::OWN_SOURCE {
+        return Err(Error::at(pointer, "the source trailbook is kept for the server's own events"));
+    }
+    Ok(())
 }
 
 /// An id made from time and entropy: UUIDv7, RFC 9562 section 5.7.

@@ -16,7 +16,7 @@ use crate::model::{Actor, ActorType, Context, ContextKey, Event, Failure, Outcom
 use crate::time::Timestamp;
 
 use super::fields::{Inexact, check_free, object, one_of, text, timestamp, uuid};
-use super::{Given, check_occurred_at, new_id, promote::promote};
+use super::{Given, check_occurred_at, check_source, new_id, promote::promote};
 
 /// What a JSON object is to Backstage.
 pub(super) enum Line {
@@ -147,9 +147,7 @@ impl<'a> Record<'a> {
         let outcome = self.status.ok_or_else(|| required("status"))?;
         let source = self.plugin.take().ok_or_else(|| required("plugin"))?;
         let action = self.event_id.take().ok_or_else(|| required("eventId"))?;
-        if source == crate::OWN_SOURCE {
-            return Err(Error::at("/plugin", "the source trailbook is kept for the server's own events"));
-        }
+        check_source(&source, "/plugin")?;
         if let Some(time) = self.timestamp {
             check_occurred_at(time, given, "/timestamp")?;
         }

@@ -83,6 +83,11 @@ pub(super) fn check_free(value: &mut Value<'_>, pointer: &str, inexact: Inexact)
     check_level(value, &mut pointer.to_owned(), 0, inexact)
 }
 
+/// The same for a value that will lie inside so many objects of `meta`.
+pub(super) fn check_free_below(value: &mut Value<'_>, depth: usize, inexact: Inexact) -> Result<(), Error> {
+    check_level(value, &mut String::new(), depth, inexact)
+}
+
 fn check_level(value: &mut Value<'_>, pointer: &mut String, depth: usize, inexact: Inexact) -> Result<(), Error> {
     let length = pointer.len();
     if let Value::Object(_) | Value::Array(_) = value

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use uuid::Uuid;
 
 use super::fields::{Inexact, array, check_free, object, one_of, text, timestamp, uuid};
-use super::{Given, check_occurred_at, new_id, promote::promote};
+use super::{Given, check_occurred_at, check_source, new_id, promote::promote};
 
 /// Reads an event. With `given` it is a client's, and id and time may be absent; without, it is one of our own that is
 /// read back, complete.
@@ -31,8 +31,8 @@ pub(super) fn event<'a>(members: Object<'a>, given: Option<&Given>) -> Result<Ev
         (None, None) => return Err(required("occurred_at")),
     };
     let source = draft.source.ok_or_else(|| required("source"))?;
-    if given.is_some() && source == crate::OWN_SOURCE {
-        return Err(Error::at("/source", "the source trailbook is kept for the server's own events"));
+    if given.is_some() {
+        check_source(&source, "/source")?;
     }
     let mut event = Event {
         id,
