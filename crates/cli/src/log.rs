@@ -102,7 +102,8 @@ fn state(log: &LogEntry) -> &'static str {
 
 fn as_json(log: &LogEntry) -> serde_json::Value {
     json!({
-        "organization": log.organization, "id": log.id, "origin": log.origin, "vkey": log.vkey,
+        "organization": log.organization, "organization_uuid": log.organization_uuid.to_string(),
+        "id": log.id, "origin": log.origin, "vkey": log.vkey,
         "clock_vkey": log.clock_vkey, "size": log.size, "state": state(log), "is_public": log.is_public,
         "frozen_at": log.frozen_ms.map(|ms| Timestamp::from_millis(ms).to_string()),
     })

@@ -47,7 +47,7 @@ struct Create {
     /// The organization that it acts for; made where it is missing
     #[arg(long, value_name = "ORG", default_value = DEFAULT_ORGANIZATION)]
     organization: String,
-    /// What it may do: events.write, events.read, log.read or exports; can be repeated
+    /// What it may do: events.write, events.read, events.lookup, log.read or exports; can be repeated
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
     /// The plugin that it may use, as in Backstage's accessRestrictions: audit-log for the Portal's API
@@ -238,6 +238,7 @@ fn origin(origin: Origin) -> &'static str {
 fn entry_json(entry: &Entry) -> serde_json::Value {
     json!({
         "organization": entry.organization,
+        "organization_uuid": entry.organization_uuid.to_string(),
         "name": entry.name,
         "scopes": entry.grant.scopes,
         "restrictions": entry.grant.restrictions,

@@ -58,6 +58,24 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const PAGE_EVENTS_MAX: u64 = 1_000;
 /// Events on one page of the Portal's API.
 pub const PORTAL_PAGE_EVENTS_MAX: u64 = 1_000;
+/// Records in one answer of Port's API, and as many as it gives unless fewer are asked for.
+pub const PORT_PAGE_EVENTS_MAX: u64 = 10_000;
+/// One answer of Port's API, in bytes; what would be longer is refused.
+pub const PORT_PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The body of a request of Port's API, in bytes.
+pub const PORT_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds that an access token of Port's API is valid.
+pub const PORT_TOKEN_SECONDS_MAX: i64 = 3 * 60 * 60;
+/// Requests of one organization to Port's API in [`PORT_WINDOW_SECONDS`]; one more is answered 429.
+pub const PORT_REQUESTS_MAX: u32 = 1_000;
+/// Seconds after which requests to Port's API are counted anew.
+pub const PORT_WINDOW_SECONDS: i64 = 60;
+/// Seconds between from and to of a request of Port's API that asks for deleted entities.
+pub const PORT_DELETED_SECONDS_MAX: i64 = 24 * 60 * 60;
+/// Records in one answer of WSO2's API.
+pub const WSO2_PAGE_EVENTS_MAX: u64 = 1_000;
+/// The body of a request of WSO2's API, in bytes.
+pub const WSO2_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Events that one query holds at once while it orders them by sequence, and thus those of its page.
 pub const ORDERED_EVENTS_MAX: usize = 16_384;
 /// Memory of one query for sets of rows of segments that it may come back to, in bytes.

@@ -11,6 +11,7 @@ use crate::export::jobs::Jobs;
 use crate::export::link::LinkKey;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
+use crate::rate::Windows;
 use crate::webhooks::Webhooks;
 use crate::witness::Witnesses;
 
@@ -24,6 +25,8 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) witnesses: Witnesses,
     pub(crate) webhooks: Webhooks,
+    /// Requests to Port's API.
+    pub(crate) port_requests: Windows,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
@@ -67,6 +70,7 @@ impl App {
             clock,
             witnesses: peers.witnesses,
             webhooks: peers.webhooks,
+            port_requests: Windows::default(),
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),

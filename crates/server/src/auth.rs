@@ -3,6 +3,8 @@
 //! Credentials are read from the catalog into memory and read again when their version changes, which is looked at
 //! twice a second: a change holds within a second, without a restart.
 
+mod access_token;
+
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -10,7 +12,8 @@ use axum::http::{HeaderMap, header};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use trailbook_store::credential::{Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope};
-use trailbook_store::{Catalog, Credential, CredentialId, Organization};
+
+use trailbook_store::{Catalog, Credential, CredentialId, Organization, SecretKey};
 
 /// A caller whose token is known.
 #[derive(Debug, Clone)]
@@ -49,7 +52,21 @@ pub(crate) struct Auth {
     current: RwLock<Arc<Credentials>>,
     /// When an unknown token last made us look: the look began then.
     looked: Mutex<Option<Instant>>,
+    /// What access tokens of Port's API are signed with.
+    port_key: SecretKey,
 }
+
+/// How much of the organization's events a caller of Port's API may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of them.
+    All,
+    /// Those of one entity or run that it names, or one event.
+    Named,
+}
+
+const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
+const ILLEGAL: Denial = Denial::Unauthenticated("Illegal token");
 
 /// How long after a look for an unknown token the next may be.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -59,7 +76,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 impl Auth {
     pub(crate) async fn new(catalog: Catalog) -> Result<Self, trailbook_store::Error> {
         let current = RwLock::new(Arc::new(catalog.credentials().await?));
-        Ok(Self { catalog, current, looked: Mutex::new(None) })
+        let port_key = catalog.secret("port-access-token").await?;
+        Ok(Self { catalog, current, looked: Mutex::new(None), port_key })
     }
 
     /// Keeps the credentials current. Never returns; dropped when the server stops.
@@ -92,26 +110,34 @@ impl Auth {
     /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that
     /// strangers cannot keep the catalog busy.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        self.of_token(bearer(headers).ok_or(Denial::Unauthenticated("Missing credentials"))?).await
+        self.of_token(bearer(headers).ok_or(MISSING)?).await
     }
 
     async fn of_token(&self, token: &str) -> Result<Caller, Denial> {
+        self.credential(token).await.map(Caller).ok_or(ILLEGAL)
+    }
+
+    async fn credential(&self, token: &str) -> Option<Arc<Credential>> {
         if let Some(found) = self.current().find(token) {
-            return Ok(Caller(found));
+            return Some(found);
         }
         self.look(Instant::now()).await;
-        let found = self.current().find(token);
-        found.map(Caller).ok_or(Denial::Unauthenticated("Illegal token"))
+        self.current().find(token)
+    }
+
+    /// A caller that may take events out.
+    pub(crate) async fn exports_caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        self.caller_with(headers, Scope::Exports).await
     }
 
     /// The credential of a number, if it may take events out now.
     pub(crate) fn exporter(&self, number: i64) -> Option<Arc<Credential>> {
-        self.current().numbered(number).filter(|credential| credential.has_scope(Scope::Exports))
+        self.current().by_id(CredentialId::of_number(number)).filter(|credential| credential.has_scope(Scope::Exports))
     }
 
     /// What a credential is called, if it is there still.
     pub(crate) fn name_of(&self, id: CredentialId) -> Option<String> {
-        self.current().numbered(id.number()).map(|credential| credential.name().to_owned())
+        self.current().by_id(id).map(|credential| credential.name().to_owned())
     }
 
     /// Reads the credentials again if that was not done since a request arrived. Requests that wait share one look.
@@ -155,10 +181,33 @@ impl Auth {
             let plugins = plugins.join(", ");
             return Err(Denial::NotAllowed(format!("This token's access is restricted to plugin(s) {plugins}")));
         }
-        if of_plugin.iter().any(|restriction| grants_reading(restriction)) {
+        if of_plugin.iter().any(|restriction| grants_reading(restriction, &[PORTAL_PERMISSION])) {
             return Ok(caller);
         }
         Err(Denial::NotAllowed(permissions_of(&of_plugin)))
+    }
+
+    /// An access token of Port's API, for the name and the value of a token that may read there.
+    pub(crate) async fn access_token(&self, id: &str, secret: &str, now_ms: i64) -> Result<String, Denial> {
+        let found = self.credential(secret).await.filter(|credential| credential.name() == id);
+        let credential = found.ok_or(Denial::Unauthenticated("Invalid client credentials"))?;
+        reach(&credential)?;
+        Ok(access_token::issue(&credential, &self.port_key, now_ms))
+    }
+
+    /// A caller of Port's API: an access token, or a token itself, with a scope that lets it read.
+    pub(crate) async fn port_reader(&self, headers: &HeaderMap, now_ms: i64) -> Result<(Caller, Reach), Denial> {
+        let token = bearer(headers).ok_or(MISSING)?;
+        let credential = match access_token::holder(token) {
+            Some(id) => {
+                let credential = self.current().by_id(id).ok_or(ILLEGAL)?;
+                access_token::check(token, &credential, &self.port_key, now_ms)?;
+                credential
+            }
+            None => self.credential(token).await.ok_or(ILLEGAL)?,
+        };
+        let reach = reach(&credential)?;
+        Ok((Caller(credential), reach))
     }
 }
 
@@ -169,10 +218,24 @@ fn with_scope(caller: Caller, scope: Scope) -> Result<Caller, Denial> {
     Err(Denial::NotAllowed(format!("this needs the scope {}; {}", scope.name(), allowed(&caller.0))))
 }
 
-fn grants_reading(restriction: &Restriction) -> bool {
-    let allows =
-        |list: &Option<Vec<String>>, what: &str| list.as_ref().is_none_or(|all| all.iter().any(|one| one == what));
-    allows(&restriction.permissions, PORTAL_PERMISSION) && allows(&restriction.actions, "read")
+/// How far a token may read through Port's API.
+fn reach(credential: &Credential) -> Result<Reach, Denial> {
+    match (credential.has_scope(Scope::EventsRead), credential.has_scope(Scope::EventsLookup)) {
+        (true, _) => Ok(Reach::All),
+        (false, true) => Ok(Reach::Named),
+        (false, false) => {
+            let needs = "This needs the scope events.read or events.lookup";
+            Err(Denial::NotAllowed(format!("{needs}; {}", allowed(credential))))
+        }
+    }
+}
+
+/// Whether one of the permissions is granted.
+fn grants_reading(restriction: &Restriction, permissions: &[&str]) -> bool {
+    let allows = |list: &Option<Vec<String>>, what: &[&str]| {
+        list.as_ref().is_none_or(|all| all.iter().any(|one| what.contains(&one.as_str())))
+    };
+    allows(&restriction.permissions, permissions) && allows(&restriction.actions, &["read"])
 }
 
 /// What a token of the right plugin allows instead of reading.

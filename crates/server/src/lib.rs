@@ -16,6 +16,7 @@ mod listener;
 mod metrics;
 mod ops;
 mod own;
+mod rate;
 mod rest;
 mod router;
 mod search;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{absent, docs, events, export, exports, ingest, logs};
 use crate::app::App;
-use crate::dialect::{portal, spectra};
+use crate::dialect::{port, portal, spectra};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -39,6 +39,8 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(spectra::create_export))
         .routes(routes!(spectra::get_export_status))
+        .routes(routes!(port::create_access_token))
+        .routes(routes!(port::list_port_audit_log))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
@@ -75,6 +77,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with("/api/audit-log/") {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
     }
+    if uri.path().starts_with(port::PREFIX) {
+        return port::Refusal::no_route(&method, &uri).into_response();
+    }
     if is_spectra(uri.path()) {
         return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
     }
@@ -84,6 +89,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     if uri.path() == portal::PATH {
         return portal::Refusal::new(portal::Name::NotFound, "Not Found").respond(&method, &uri);
+    }
+    if uri.path().starts_with(port::PREFIX) {
+        return port::Refusal::no_route(&method, &uri).into_response();
     }
     if is_spectra(uri.path()) {
         return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
@@ -125,6 +133,7 @@ fn family(path: &str) -> &'static str {
         _ if path.starts_with("/log/") => "log",
         _ if path.starts_with("/api/audit-log/") => "portal",
         _ if is_spectra(path) => "spectra",
+        _ if path.starts_with(port::PREFIX) => "port",
         _ => "other",
     }
 }

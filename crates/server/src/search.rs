@@ -7,26 +7,49 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
 use trailbook_query::{Answer, Cancel, Error, Query};
+use trailbook_store::{Row, Snapshot};
 
 use crate::app::App;
 use crate::auth::Caller;
 
 /// Answers a query over the events of the caller's organization. Damage that it meets is remembered.
 pub(crate) async fn search(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
-    run(app, caller, query).await.inspect_err(|error| match error {
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::run(snapshot, &query, cancel);
+    noting_damage(app, over_events(app, caller, work).await)
+}
+
+/// Gives the events of the caller's organization that a query asks for, in its order and without its page, one by one
+/// until `each` says no; then what was made of them. Damage that it meets is remembered.
+pub(crate) async fn scan<T: Send + 'static>(
+    app: &Arc<App>,
+    caller: &Caller,
+    query: Query,
+    mut made: T,
+    mut each: impl FnMut(&mut T, &Row<'_>) -> bool + Send + 'static,
+) -> Result<T, Error> {
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| {
+        trailbook_query::scan(snapshot, &query, cancel, |_, row| each(&mut made, row))?;
+        Ok(made)
+    };
+    noting_damage(app, over_events(app, caller, work).await)
+}
+
+async fn over_events<T: Send + 'static>(
+    app: &Arc<App>,
+    caller: &Caller,
+    work: impl FnOnce(&Snapshot, &Cancel) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (app_of_work, organization) = (Arc::clone(app), caller.organization().clone());
+    let work = move |cancel: &Cancel| work(&app_of_work.store.snapshot(&organization), cancel);
+    one_of_few(&app.queries, Duration::from_secs(QUERY_SECONDS_MAX), work).await
+}
+
+fn noting_damage<T>(app: &App, answer: Result<T, Error>) -> Result<T, Error> {
+    answer.inspect_err(|error| match error {
         Error::Damaged { what, reason } => app.store.note_damage(what, reason),
         Error::Failed(reason) => tracing::error!(%reason, "a query failed"),
         _ => {}
     })
-}
-
-async fn run(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
-    let (app_of_work, organization) = (Arc::clone(app), caller.organization().clone());
-    let work = move |cancel: &Cancel| {
-        let snapshot = app_of_work.store.snapshot(&organization);
-        trailbook_query::run(&snapshot, &query, cancel)
-    };
-    one_of_few(&app.queries, Duration::from_secs(QUERY_SECONDS_MAX), work).await
 }
 
 /// Does some work when there is room for it, and waits so long at most. Room that it takes is free again when the work

@@ -5,11 +5,13 @@
 //! | native | [`api::Problem`](crate::api::problem::Problem) | RFC 9457 `application/problem+json` |
 //! | Portal | [`portal::Refusal`](crate::dialect::portal::Refusal) | Backstage's error body |
 //! | Spectra Assure | [`spectra::Refusal`](crate::dialect::spectra::Refusal) | `{"detail": "…"}` |
+//! | Port | [`port::Refusal`](crate::dialect::port::Refusal) | `{ok, error, message}` |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
 
 use crate::api::problem::Kind;
+use crate::dialect::port;
 use crate::dialect::portal::Name;
 use crate::dialect::spectra;
 
@@ -70,5 +72,19 @@ pub(crate) fn spectra(kind: spectra::Kind) -> StatusCode {
         spectra::Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         spectra::Kind::Throttled => StatusCode::TOO_MANY_REQUESTS,
         spectra::Kind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status that Port documents for an error, or the one that fits where it documents none.
+pub(crate) fn port(name: port::Name) -> StatusCode {
+    match name {
+        port::Name::Invalid | port::Name::AnswerTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+        port::Name::Unauthorized => StatusCode::UNAUTHORIZED,
+        port::Name::Forbidden => StatusCode::FORBIDDEN,
+        port::Name::NotFound => StatusCode::NOT_FOUND,
+        port::Name::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        port::Name::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        port::Name::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        port::Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

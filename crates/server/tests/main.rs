@@ -21,6 +21,7 @@ mod logs;
 mod operations;
 mod oracle;
 mod paging;
+mod port;
 mod portal;
 mod portal_errors;
 mod portal_filters;

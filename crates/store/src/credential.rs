@@ -6,16 +6,18 @@
 mod entries;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use subtle::ConstantTimeEq;
 use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_CHARS_MIN};
 
 use crate::organization::check_name;
-use crate::secret::random;
+use crate::secret::{SecretKey, random};
 use crate::{Catalog, Error, Organization};
 
 pub use entries::{Entry, NewEntry, Origin};
@@ -26,12 +28,25 @@ pub const PORTAL_ENTRY: &str = "audit-log-api-access";
 pub const PORTAL_PLUGIN: &str = "audit-log";
 /// The Portal's permission to read the audit log.
 pub const PORTAL_PERMISSION: &str = "audit.log.read";
+/// What a token that is restricted to WSO2's permissions names as its plugin: the first part of the API's path.
+pub const WSO2_PLUGIN: &str = "audit-logging";
+/// WSO2's permissions to read audit logs; whoever manages them may read them.
+pub const WSO2_PERMISSIONS: [&str; 2] = [
+    "urn:choreosystem:choreoauditloggingapi:audit_logs_view",
+    "urn:choreosystem:choreoauditloggingapi:audit_logs_manage",
+];
 
 /// A credential's number. It is never given to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct CredentialId(pub(crate) i64);
 
 impl CredentialId {
+    /// The credential of this number, if there is one.
+    pub fn of_number(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The number itself.
     pub fn number(self) -> i64 {
         self.0
@@ -47,6 +62,9 @@ pub enum Scope {
     /// Search and read events.
     #[serde(rename = "events.read")]
     EventsRead,
+    /// Look up the events of one entity or run that is named, or one event: what Port lets those do who are no admins.
+    #[serde(rename = "events.lookup")]
+    EventsLookup,
     /// Read the organization's logs: checkpoints, tiles, consistency proofs.
     #[serde(rename = "log.read")]
     LogRead,
@@ -57,13 +75,15 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 4] = [Scope::EventsWrite, Scope::EventsRead, Scope::LogRead, Scope::Exports];
+    pub const ALL: [Scope; 5] =
+        [Scope::EventsWrite, Scope::EventsRead, Scope::EventsLookup, Scope::LogRead, Scope::Exports];
 
     /// Its name, as configuration and commands have it.
     pub fn name(self) -> &'static str {
         match self {
             Scope::EventsWrite => "events.write",
             Scope::EventsRead => "events.read",
+            Scope::EventsLookup => "events.lookup",
             Scope::LogRead => "log.read",
             Scope::Exports => "exports",
         }
@@ -114,6 +134,17 @@ pub struct Credential {
     organization: Organization,
     name: String,
     grant: Grant,
+    hash: TokenHash,
+}
+
+/// The hash of a token. It is not shown: that of a short token can be searched for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct TokenHash([u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash")
+    }
 }
 
 impl Credential {
@@ -137,6 +168,15 @@ impl Credential {
         &self.grant
     }
 
+    /// A key that is made of one of the server's and holds for this credential with the value that it has: with
+    /// another value the key is another.
+    pub fn key(&self, secret: &SecretKey) -> SecretKey {
+        let mut key = [0; 32];
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        key.copy_from_slice(hmac::sign(&secret, &self.hash.0).as_ref());
+        key
+    }
+
     /// Whether it has a scope.
     pub fn has_scope(&self, scope: Scope) -> bool {
         self.grant.scopes.contains(&scope)
@@ -147,6 +187,7 @@ impl Credential {
 #[derive(Debug, Default)]
 pub struct Credentials {
     by_hash: HashMap<[u8; 32], Arc<Credential>>,
+    by_id: HashMap<CredentialId, Arc<Credential>>,
     version: i64,
 }
 
@@ -159,9 +200,9 @@ impl Credentials {
         bool::from(found.ct_eq(&hash)).then(|| Arc::clone(credential))
     }
 
-    /// The credential of a number.
-    pub fn numbered(&self, number: i64) -> Option<Arc<Credential>> {
-        self.by_hash.values().find(|credential| credential.id.0 == number).map(Arc::clone)
+    /// The credential of a number, if it has a value.
+    pub fn by_id(&self, id: CredentialId) -> Option<Arc<Credential>> {
+        self.by_id.get(&id).map(Arc::clone)
     }
 
     /// The version of the catalog's credentials that they are of.
@@ -191,7 +232,7 @@ impl Catalog {
         .fetch_all(self.pool())
         .await
         .map_err(&doing)?;
-        let mut by_hash = HashMap::with_capacity(rows.len());
+        let (mut by_hash, mut by_id) = (HashMap::with_capacity(rows.len()), HashMap::with_capacity(rows.len()));
         for row in rows {
             let organization: i64 = row.try_get(1).map_err(&doing)?;
             let Some(organization) = organizations.iter().find(|o| o.id == organization) else { continue };
@@ -200,9 +241,12 @@ impl Catalog {
             let grant = read_grant(&row, 4)?;
             let id = CredentialId(row.try_get(0).map_err(&doing)?);
             let name = row.try_get(2).map_err(&doing)?;
-            by_hash.insert(hash, Arc::new(Credential { id, organization: organization.clone(), name, grant }));
+            let organization = organization.clone();
+            let credential = Arc::new(Credential { id, organization, name, grant, hash: TokenHash(hash) });
+            by_id.insert(id, Arc::clone(&credential));
+            by_hash.insert(hash, credential);
         }
-        Ok(Credentials { by_hash, version })
+        Ok(Credentials { by_hash, by_id, version })
     }
 }
 

@@ -43,6 +43,8 @@ impl Organization {
 pub struct LogEntry {
     /// Whose it is.
     pub organization: String,
+    /// The organization's UUID.
+    pub organization_uuid: Uuid,
     /// Its public name.
     pub id: String,
     /// The name in its checkpoints.
@@ -62,14 +64,11 @@ pub struct LogEntry {
 impl Catalog {
     /// The logs of all organizations, the oldest first.
     pub async fn logs(&self) -> Result<Vec<LogEntry>, Error> {
-        let organizations = sqlx::query("SELECT id, name FROM organizations").fetch_all(self.pool()).await;
-        let doing = Error::catalog("reading organizations");
-        let mut names: HashMap<i64, String> = HashMap::new();
-        for row in organizations.map_err(&doing)? {
-            names.insert(row.try_get(0).map_err(&doing)?, row.try_get(1).map_err(&doing)?);
-        }
+        let organizations: HashMap<i64, (String, Uuid)> =
+            self.organizations().await?.into_iter().map(|one| (one.id, (one.name, one.uuid))).collect();
         let entry = |row: LogRow| LogEntry {
-            organization: names.get(&row.organization).cloned().unwrap_or_default(),
+            organization: organizations.get(&row.organization).map(|(name, _)| name.clone()).unwrap_or_default(),
+            organization_uuid: organizations.get(&row.organization).map(|(_, uuid)| *uuid).unwrap_or_default(),
             id: logs::hex(&row.log_id),
             origin: row.origin,
             vkey: row.vkey,

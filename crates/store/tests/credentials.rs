@@ -22,6 +22,7 @@ on_both!(
     every_change_has_a_new_version_and_a_refused_one_has_not,
     a_token_made_beside_a_running_server_is_found,
     names_of_tokens_have_a_greatest_length,
+    a_credential_is_found_by_its_number_and_its_key_is_that_of_its_value,
 );
 
 async fn first(store: &Store) -> Organization {
@@ -53,7 +54,7 @@ async fn a_token_is_found_until_it_is_revoked(database: &Database) {
         assert!(!is_found(catalog, wrong).await, "{wrong}");
     }
     let listed = named(catalog, "ci").await.unwrap();
-    assert_eq!(listed.organization, "default");
+    assert_eq!((listed.organization.as_str(), listed.organization_uuid), ("default", organization.uuid()));
     assert_eq!((listed.origin, listed.has_value, listed.created_ms), (Origin::Catalog, true, 77));
 
     catalog.revoke_entry(&organization, "ci").await.unwrap();
@@ -288,4 +289,25 @@ fn a_token_has_a_least_and_a_greatest_length() {
     }
     assert_eq!(check_token(&new_token().unwrap()), Ok(()));
     assert_ne!(new_token().unwrap(), new_token().unwrap());
+}
+
+async fn a_credential_is_found_by_its_number_and_its_key_is_that_of_its_value(database: &Database) {
+    let store = database.open().await;
+    let (catalog, organization) = (store.catalog(), first(&store).await);
+    let secret = catalog.secret("test").await.unwrap();
+    let value = async |token: &str| {
+        catalog.create_entry(NewEntry { grant: None, ..entry(&organization, PORTAL_ENTRY, token) }).await.unwrap();
+        catalog.credentials().await.unwrap().find(token).unwrap()
+    };
+    let credential = value("first-value").await;
+    let all = catalog.credentials().await.unwrap();
+    assert_eq!(all.by_id(credential.id()), Some(Arc::clone(&credential)));
+    assert_eq!(credential.key(&secret), all.by_id(credential.id()).unwrap().key(&secret));
+    assert_ne!(credential.key(&secret), credential.key(&[0; 32]));
+
+    catalog.revoke_entry(&organization, PORTAL_ENTRY).await.unwrap();
+    assert!(catalog.credentials().await.unwrap().by_id(credential.id()).is_none());
+    let again = value("other-value").await;
+    assert_eq!(again.id(), credential.id(), "the entry stayed");
+    assert_ne!(again.key(&secret), credential.key(&secret));
 }

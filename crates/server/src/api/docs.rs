@@ -23,6 +23,7 @@ use utoipa::{Modify, OpenApi};
         (name = "logs", description = "What proves that nothing was changed or left out"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "Spectra Assure", description = "The audit-log exports of the Spectra Assure Portal"),
+        (name = "Port", description = "The audit log API of Port"),
         (name = "operations", description = "Health and counters"),
     )
 )]

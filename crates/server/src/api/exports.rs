@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use trailbook_event::limits::{EXPORT_BODY_BYTES_MAX, EXPORT_NAME_CHARS_MAX};
 use trailbook_event::{Timestamp, Uuid};
 use trailbook_store::Credential;
-use trailbook_store::credential::Scope;
 use utoipa::ToSchema;
 
 use super::events::{decoded, json};
@@ -119,7 +118,7 @@ pub(crate) struct ExportList {
     )
 )]
 pub(crate) async fn create_export(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+    let caller = app.auth.exports_caller(request.headers()).await?;
     refuse_parameters(&request)?;
     let (parts, body) = request.into_parts();
     let (name, asked) = read(&app, &parts.headers, body).await?;
@@ -138,7 +137,7 @@ pub(crate) async fn create_export(State(app): State<Arc<App>>, request: Request)
     )
 )]
 pub(crate) async fn list_exports(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+    let caller = app.auth.exports_caller(request.headers()).await?;
     refuse_parameters(&request)?;
     let orders = orders::list(&app, &caller).await?;
     let data: Vec<_> = orders.iter().map(|order| ExportOut::of(&app, &caller, request.headers(), order)).collect();
@@ -163,7 +162,7 @@ pub(crate) async fn get_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+    let caller = app.auth.exports_caller(request.headers()).await?;
     refuse_parameters(&request)?;
     let order = find(&app, &caller, &id).await?;
     Ok(answer(status::FOUND, &ExportOut::of(&app, &caller, request.headers(), &order)))
@@ -187,7 +186,7 @@ pub(crate) async fn delete_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+    let caller = app.auth.exports_caller(request.headers()).await?;
     refuse_parameters(&request)?;
     match orders::remove(&app, &caller, id_of(&id)?).await? {
         true => Ok(status::REMOVED.into_response()),
@@ -227,7 +226,7 @@ pub(crate) async fn get_export_file(
     let pairs = decoded(request.uri().query())?;
     let format = Format::from_name(&format).ok_or_else(|| missing(&id));
     if pairs.is_empty() {
-        let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+        let caller = app.auth.exports_caller(request.headers()).await?;
         let order = find(&app, &caller, &id).await?;
         return file(&app, caller.own(), (&order, format?), request.headers()).await;
     }

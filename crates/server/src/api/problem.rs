@@ -126,6 +126,11 @@ impl Problem {
         Self::new(Kind::NotFound, format!("there is nothing at {path}; see /api/docs"))
     }
 
+    /// What kind of problem it is, and what is wrong, for dialects that have a shape of their own for it.
+    pub(crate) fn kind_and_detail(self) -> (Kind, String) {
+        (self.0, self.1.detail)
+    }
+
     /// A parameter of the URL is wrong.
     pub(crate) fn parameter(name: &str, reason: &str) -> Self {
         // Shorter than what a detail shows, so that the reason is seen too.

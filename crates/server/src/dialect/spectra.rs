@@ -1,7 +1,7 @@
 //! The audit-log exports of the Spectra Assure Portal's public API: order one, and ask how far it is.
 //!
-//! Source: the vendor's client, PyPI `spectra-assure-sdk` 1.1.0 (`spec/compiled_spec.json`, `operations/audit_log_*.py`),
-//! and its page "Audit logs". What they leave open is decided in `docs/dialects.md`.
+//! Source: the vendor's client on `PyPI`, `spectra-assure-sdk` 1.1.0 (`spec/compiled_spec.json` and
+//! `operations/audit_log_*.py`), and its page "Audit logs". What they leave open is decided in `docs/dialects.md`.
 
 mod order;
 
@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trailbook_event::{Timestamp, Uuid};
-use trailbook_store::credential::Scope;
 use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
@@ -82,13 +81,6 @@ impl From<Denial> for Refusal {
     }
 }
 
-impl From<trailbook_store::Error> for Refusal {
-    fn from(error: trailbook_store::Error) -> Self {
-        tracing::error!(%error, "an export of the Spectra Assure dialect failed");
-        Refusal::new(Kind::Failed, Problem::from(error).detail())
-    }
-}
-
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -99,7 +91,7 @@ impl From<Refused> for Refusal {
             Refused::Many(all) => {
                 Refusal::new(Kind::Throttled, format!("{all} exports are listed; delete some of them."))
             }
-            Refused::Store(error) => error.into(),
+            failed => Refusal::new(Kind::Failed, Problem::from(failed).detail()),
         }
     }
 }
@@ -218,7 +210,7 @@ async fn look(app: &App, (organization, job): (&str, &str), headers: &HeaderMap)
 
 /// A caller who may take out events of this organization.
 async fn caller(app: &App, headers: &HeaderMap, organization: &str) -> Result<Caller, Refusal> {
-    let caller = app.auth.caller_with(headers, Scope::Exports).await?;
+    let caller = app.auth.exports_caller(headers).await?;
     // Another's is as unknown as one that is not there.
     if caller.organization().name() == organization { Ok(caller) } else { Err(unknown()) }
 }

@@ -99,7 +99,7 @@ pub(crate) async fn order(app: &App, caller: &Caller, name: &str, request: Reque
     match app.store.catalog().add_export(organization, &new, (EXPORT_JOBS_OPEN_MAX, EXPORT_JOBS_MAX)).await? {
         Ok(row) => {
             app.jobs.wake();
-            seen(app, row).map_err(Refused::Store)
+            Ok(seen(app, row)?)
         }
         Err(counts) => {
             check(counts)?;
@@ -119,19 +119,19 @@ fn check((open, all): (u64, u64)) -> Result<(), Refused> {
 }
 
 /// The exports of the caller's organization, the newest first.
-pub(crate) async fn list(app: &App, caller: &Caller) -> Result<Vec<Order>, Error> {
+pub(crate) async fn list(app: &App, caller: &Caller) -> Result<Vec<Order>, Refused> {
     let rows = app.store.catalog().exports_of(caller.organization()).await?;
-    rows.into_iter().map(|row| seen(app, row)).collect()
+    Ok(rows.into_iter().map(|row| seen(app, row)).collect::<Result<_, _>>()?)
 }
 
 /// An export of the caller's organization.
-pub(crate) async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Option<Order>, Error> {
+pub(crate) async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Option<Order>, Refused> {
     let row = app.store.catalog().export(id).await?.filter(|row| row.is_of(caller.organization()));
-    row.map(|row| seen(app, row)).transpose()
+    Ok(row.map(|row| seen(app, row)).transpose()?)
 }
 
 /// Removes an export of the caller's organization, and stops its making. False if there is none.
-pub(crate) async fn remove(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<bool, Error> {
+pub(crate) async fn remove(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<bool, Refused> {
     let Some(order) = find(app, caller, id).await? else { return Ok(false) };
     let what = Deed {
         action: DELETED,
@@ -142,11 +142,11 @@ pub(crate) async fn remove(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<
         meta: meta(id, &order.request),
     };
     own::record(app, (caller.organization(), caller.credential()), what).await?;
-    jobs::remove(app, id).await
+    Ok(jobs::remove(app, id).await?)
 }
 
 /// Opens a file of an export for somebody who may have it.
-pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: Format) -> Result<FileReader, Error> {
+pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: Format) -> Result<FileReader, Refused> {
     let organization = by.organization();
     let (name, id) = (&order.row.name, order.row.id);
     let what = Deed {
@@ -158,11 +158,15 @@ pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: For
         meta: meta(id, &order.request),
     };
     own::record(app, (organization, by.id()), what).await?;
-    app.store.export_files().open_file(&zip_name(id, format))
+    Ok(app.store.export_files().open_file(&zip_name(id, format))?)
 }
 
 /// The export that a link is of, and whom the link was given to, if it holds.
-pub(crate) async fn follow(app: &App, link: &Link, signature: &str) -> Result<Option<(Order, Arc<Credential>)>, Error> {
+pub(crate) async fn follow(
+    app: &App,
+    link: &Link,
+    signature: &str,
+) -> Result<Option<(Order, Arc<Credential>)>, Refused> {
     if !app.links.has_signed(link, signature) || link.expires_ms <= app.clock.now_ms() {
         return Ok(None);
     }

@@ -27,35 +27,45 @@ enum Encoding {
     Zstd,
 }
 
-/// Reads a request's body and undoes its `Content-Encoding`.
+/// Reads a request's body of events and undoes its `Content-Encoding`.
 pub(crate) async fn read<'a>(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Whole<'a>, Problem> {
+    read_up_to(BATCH_BYTES_MAX, app, headers, body).await
+}
+
+/// Reads a request's body of at most so many bytes and undoes its `Content-Encoding`.
+pub(crate) async fn read_up_to<'a>(
+    bytes_max: usize,
+    app: &'a App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole<'a>, Problem> {
     let encoding = encoding(headers)?;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    if announced.is_some_and(|bytes: usize| bytes > BATCH_BYTES_MAX) {
-        return Err(too_large());
+    if announced.is_some_and(|bytes: usize| bytes > bytes_max) {
+        return Err(too_large(bytes_max));
     }
     let limit = Duration::from_secs(BODY_SECONDS_MAX);
     let timeout = |_| Problem::new(Kind::BodyTimeout, format!("the body took longer than {BODY_SECONDS_MAX} seconds"));
-    let (bytes, mut share) = tokio::time::timeout(limit, collect(app, body)).await.map_err(timeout)??;
+    let (bytes, mut share) = tokio::time::timeout(limit, collect(app, body, bytes_max)).await.map_err(timeout)??;
     let bytes = match encoding {
         Encoding::Identity => bytes,
         encoding => {
-            share.merge(room(app, BATCH_BYTES_MAX)?);
-            decoded(bytes, encoding).await?
+            share.merge(room(app, bytes_max)?);
+            decoded(bytes, encoding, bytes_max).await?
         }
     };
     Ok(Whole { bytes, _share: share })
 }
 
 /// Takes memory for what has arrived, chunk by chunk, so that slow senders hold no more than they sent.
-async fn collect(app: &App, body: Body) -> Result<(Bytes, SemaphorePermit<'_>), Problem> {
-    let mut body = Limited::new(body, BATCH_BYTES_MAX);
+async fn collect(app: &App, body: Body, bytes_max: usize) -> Result<(Bytes, SemaphorePermit<'_>), Problem> {
+    let mut body = Limited::new(body, bytes_max);
     let mut share = room(app, 0)?;
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             if error.downcast_ref::<LengthLimitError>().is_some() {
-                return too_large();
+                return too_large(bytes_max);
             }
             Problem::new(Kind::InvalidBody, format!("the body broke off: {error}"))
         })?;
@@ -92,13 +102,13 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-async fn decoded(bytes: Bytes, encoding: Encoding) -> Result<Bytes, Problem> {
-    let work = move || decode(&bytes, encoding);
+async fn decoded(bytes: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes, Problem> {
+    let work = move || decode(&bytes, encoding, bytes_max);
     let stopped = |_| Problem::new(Kind::Internal, "decompression stopped");
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 
-fn decode(bytes: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
+fn decode(bytes: &[u8], encoding: Encoding, bytes_max: usize) -> Result<Bytes, Problem> {
     let broken = |error: std::io::Error| {
         let name = if encoding == Encoding::Gzip { "gzip" } else { "zstd" };
         Problem::new(Kind::InvalidBody, format!("the body is not whole {name}: {error}"))
@@ -112,15 +122,14 @@ fn decode(bytes: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
         _ => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
     };
     let mut out = Vec::new();
-    reader.by_ref().take(BATCH_BYTES_MAX as u64 + 1).read_to_end(&mut out).map_err(broken)?;
-    if out.len() > BATCH_BYTES_MAX {
-        return Err(too_large());
+    reader.by_ref().take(bytes_max as u64 + 1).read_to_end(&mut out).map_err(broken)?;
+    if out.len() > bytes_max {
+        return Err(too_large(bytes_max));
     }
     Ok(Bytes::from(out))
 }
 
-fn too_large() -> Problem {
-    let detail =
-        format!("the body has more than {BATCH_BYTES_MAX} bytes, as it came or decompressed; send it in parts");
+fn too_large(bytes_max: usize) -> Problem {
+    let detail = format!("the body has more than {bytes_max} bytes, as it came or decompressed; send it in parts");
     Problem::new(Kind::BodyTooLarge, detail)
 }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Every key of a configuration file.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "data_dir",
     "listen",
     "catalog",

@@ -1,6 +1,7 @@
 //! Making, listing and revoking credentials.
 
 use sqlx::Row;
+use trailbook_event::Uuid;
 
 use super::{Grant, PORTAL_ENTRY, check_name, check_token, hash_token, read_grant};
 use crate::catalog::Transaction;
@@ -20,6 +21,8 @@ pub enum Origin {
 pub struct Entry {
     /// Its organization's name.
     pub organization: String,
+    /// Its organization's UUID.
+    pub organization_uuid: Uuid,
     /// Its name.
     pub name: String,
     /// What it grants.
@@ -50,7 +53,7 @@ impl Catalog {
     pub async fn entries(&self) -> Result<Vec<Entry>, Error> {
         let rows = sqlx::query(
             "SELECT o.name, c.name, c.scopes, c.restrictions, c.origin, \
-             CASE WHEN c.token_hash IS NULL THEN 0 ELSE 1 END, c.created_ms \
+             CASE WHEN c.token_hash IS NULL THEN 0 ELSE 1 END, c.created_ms, o.uuid \
              FROM credentials c JOIN organizations o ON o.id = c.organization \
              WHERE c.revoked_ms IS NULL ORDER BY o.id, c.id",
         )
@@ -63,6 +66,7 @@ impl Catalog {
             let has_value: i64 = row.try_get::<i32, _>(5).map(i64::from).or_else(|_| row.try_get(5)).map_err(&doing)?;
             Ok(Entry {
                 organization: row.try_get(0).map_err(&doing)?,
+                organization_uuid: Uuid::try_parse(row.try_get(7).map_err(&doing)?).unwrap_or_default(),
                 name: row.try_get(1).map_err(&doing)?,
                 grant: read_grant(row, 2)?,
                 origin: if origin == FILE { Origin::File } else { Origin::Catalog },

@@ -4,7 +4,7 @@
 //! Columns have the names of the model. `target`, `actor.groups` and `on_behalf_of` become lists, one for each of their
 //! fields, of equal lengths: the first `target.id` goes with the first `target.type`.
 
-pub(crate) mod join;
+mod join;
 mod rows;
 
 use std::io::Write;
@@ -19,6 +19,7 @@ use trailbook_event::limits::{PARQUET_GROUP_BYTES_MIN, PARQUET_GROUP_EVENTS_MAX}
 use trailbook_query::Error;
 
 use super::{Record, unwritten};
+pub(crate) use join::join;
 use rows::Rows;
 
 /// What a column holds.

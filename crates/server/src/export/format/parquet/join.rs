@@ -13,7 +13,6 @@ use super::{Rows, failed, properties, schema};
 
 /// Joins whole files that a [`Writer`](super::Writer) made, in order, into one. Nothing is decoded, and of each file
 /// only what describes its row groups is held.
-#[cfg_attr(not(test), expect(dead_code, reason = "for exports that are made in parts"))]
 pub(crate) fn join<R: ChunkReader, W: Write + Send>(parts: impl IntoIterator<Item = R>, out: W) -> Result<W, Error> {
     let schema = schema(&Rows::new())?;
     let mut whole = SerializedFileWriter::new(out, Arc::clone(&schema), properties()).map_err(failed)?;
