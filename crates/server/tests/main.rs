@@ -29,6 +29,7 @@ mod redaction;
 mod scenarios;
 mod search;
 mod segments;
+mod spectra;
 mod tls;
 mod webhooks;
 mod wire;
