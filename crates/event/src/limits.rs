@@ -34,7 +34,7 @@ pub const TOKEN_CHARS_MIN: usize = 8;
 /// The name of a token, an organization or a rule.
 pub const NAME_CHARS_MAX: usize = 128;
 
-/// Entries of each list in the configuration: exclusion rules, redaction rules, external access.
+/// Entries of each list in the configuration: exclusion rules, redaction rules, external access, webhooks.
 pub const RULES_MAX: usize = 256;
 /// A pattern of an exclusion or redaction rule, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
