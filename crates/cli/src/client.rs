@@ -4,13 +4,14 @@
 //! server wants it. Everything that is sent can be sent twice: reading changes nothing, and events carry ids.
 
 use std::error::Error as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
 use reqwest::{Certificate, ClientBuilder, Url, redirect};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -50,6 +51,16 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     patience: Duration,
+}
+
+/// Why a download did not come to its end.
+enum Broken {
+    /// It can go on.
+    Connection(String),
+    /// The server does not give it.
+    Refused(Error),
+    /// The file cannot be written.
+    File(std::io::Error),
 }
 
 /// What the server answered.
@@ -114,28 +125,85 @@ impl Client {
         self.ask(|| self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Writes an answer to a file that must not be there, and gives its length. What is there of an answer that ends
-    /// early is no file.
-    pub(crate) async fn download(&self, path: &str, file: &Path) -> Result<u64, Error> {
+    /// Fetches a file from where an earlier attempt ended, and gives its length. A connection that breaks is made again.
+    /// `each` is told how many bytes of how many are there.
+    pub(crate) async fn download(&self, path: &str, file: &Path, each: impl Fn(u64, u64)) -> Result<u64, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("{}: {e}", file.display()));
-        if file.exists() {
-            return Err(Error::Usage(format!("{} is there already", file.display())));
-        }
-        let mut part = Part::begin(file).map_err(|e| failed(&e))?;
-        let request = self.http.get(format!("{}{path}", self.base)).timeout(DOWNLOAD_MAX);
-        let mut response = request.send().await.map_err(|e| self.no_answer(&cause(&e)))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if status != 200 {
-            let body = response.bytes().await.map_err(|e| self.no_answer(&cause(&e)))?;
-            return Err(Answer { status, headers, body }.refusal(&self.base));
-        }
-        let mut bytes = 0;
-        while let Some(piece) = response.chunk().await.map_err(|e| self.no_answer(&cause(&e)))? {
-            part.file.write_all(&piece).map_err(|e| failed(&e))?;
-            bytes += piece.len() as u64;
+        let (mut part, mut bytes) = Part::resume(file).map_err(|e| failed(&e))?;
+        let mut last = Instant::now();
+        loop {
+            let before = bytes;
+            match self.download_rest(path, &mut part.file, &mut bytes, &each).await {
+                Ok(()) => break,
+                Err(Broken::Refused(error)) => return Err(error),
+                Err(Broken::File(error)) => return Err(failed(&error)),
+                Err(Broken::Connection(_)) if bytes > before => last = Instant::now(),
+                Err(Broken::Connection(reason)) if last.elapsed() > self.patience => {
+                    return Err(self.no_answer(&reason));
+                }
+                Err(Broken::Connection(_)) => sleep(PAUSE_FIRST).await,
+            }
         }
         part.finish().map_err(|e| failed(&e))?;
         Ok(bytes)
+    }
+
+    /// Appends the rest of a file.
+    async fn download_rest(
+        &self,
+        path: &str,
+        file: &mut File,
+        bytes: &mut u64,
+        each: &impl Fn(u64, u64),
+    ) -> Result<(), Broken> {
+        let broken = |e: reqwest::Error| Broken::Connection(cause(&e));
+        let request = self.http.get(format!("{}{path}", self.base)).timeout(DOWNLOAD_MAX);
+        let request = if *bytes > 0 { request.header(RANGE, format!("bytes={bytes}-")) } else { request };
+        let mut response = request.send().await.map_err(broken)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        match status {
+            200 if *bytes > 0 => {
+                file.set_len(0).map_err(Broken::File)?;
+                *bytes = 0;
+            }
+            200 | 206 => {}
+            // All of it was there.
+            416 => return Ok(()),
+            _ => {
+                let body = response.bytes().await.map_err(broken)?;
+                let answer = Answer { status, headers, body };
+                return Err(match may_pass(status) && status != 409 {
+                    true => Broken::Connection(answer.reason()),
+                    false => Broken::Refused(answer.refusal(&self.base)),
+                });
+            }
+        }
+        let all = *bytes + response.content_length().unwrap_or_default();
+        while let Some(piece) = response.chunk().await.map_err(broken)? {
+            file.write_all(&piece).map_err(Broken::File)?;
+            *bytes += piece.len() as u64;
+            each(*bytes, all);
+        }
+        Ok(())
+    }
+
+    /// Sends a JSON document.
+    pub(crate) async fn post_json(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Error> {
+        let body = Bytes::from(body.to_string());
+        let request = || {
+            let request = self.http.post(format!("{}{path}", self.base));
+            request.header(CONTENT_TYPE, "application/json").body(body.clone())
+        };
+        self.ask(request).await
+    }
+
+    /// Removes what is at a path; that it is not there any more is as well.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
+        let answer = self.ask(|| self.http.delete(format!("{}{path}", self.base))).await?;
+        match answer.status {
+            204 | 404 => Ok(()),
+            _ => Err(answer.refusal(&self.base)),
+        }
     }
 
     /// Sends lines of JSON.

@@ -16,10 +16,16 @@ pub(crate) struct Part {
 impl Part {
     /// Begins a file; what an earlier attempt left is overwritten.
     pub(crate) fn begin(path: &Path) -> io::Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
+        let part = beside(path, PART);
         Ok(Self { path: path.to_owned(), file: File::create(&part)?, part })
+    }
+
+    /// Goes on with what an earlier attempt left, and says how many bytes that is.
+    pub(crate) fn resume(path: &Path) -> io::Result<(Self, u64)> {
+        let part = beside(path, PART);
+        let file = File::options().create(true).append(true).open(&part)?;
+        let bytes = file.metadata()?.len();
+        Ok((Self { path: path.to_owned(), file, part }, bytes))
     }
 
     /// Makes it durable under its name.
@@ -30,6 +36,16 @@ impl Part {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
+}
+
+/// What the name of a file ends in as long as it is not whole.
+const PART: &str = ".part";
+
+/// The path of a file that belongs to another, whose name goes on so.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// Writes a file in the place of an older one, whole or not at all.

@@ -118,8 +118,16 @@ impl Arguments {
 }
 
 /// Parameters and searches, ready for a URL.
-pub(crate) fn conditions(parameters: &[(&str, &str)], searches: &[String]) -> Result<String, Error> {
-    let (mut pairs, mut texts) = (parameters.to_vec(), Vec::new());
+fn conditions(parameters: &[(&str, &str)], searches: &[String]) -> Result<String, Error> {
+    let pairs = pairs(parameters, searches)?;
+    let encoded = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    Ok(encoded.collect::<Vec<_>>().join("&"))
+}
+
+/// Parameters and searches, by the names of parameters.
+pub(crate) fn pairs(parameters: &[(&str, &str)], searches: &[String]) -> Result<Vec<(String, String)>, Error> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let (mut pairs, mut texts) = (parameters.iter().map(owned).collect::<Vec<_>>(), Vec::new());
     for search in searches {
         let Some((field, value)) = filter(search) else {
             texts.push(search.as_str());
@@ -131,15 +139,13 @@ pub(crate) fn conditions(parameters: &[(&str, &str)], searches: &[String]) -> Re
             "limit" | "cursor" => return Err(wrong("is no condition; see --limit and --all")),
             "order" | "from" | "to" => return Err(wrong("is no condition; there is a flag for it")),
             "q" => return Err(wrong("is no condition; give its text alone")),
-            _ => pairs.push((field, value)),
+            _ => pairs.push(owned(&(field, value))),
         }
     }
-    let text = texts.join(" ");
     if !texts.is_empty() {
-        pairs.push(("q", &text));
+        pairs.push(("q".to_owned(), texts.join(" ")));
     }
-    let encoded = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-    Ok(encoded.collect::<Vec<_>>().join("&"))
+    Ok(pairs)
 }
 
 /// The field and the value of a search like field=value; others are texts.

@@ -17,7 +17,7 @@ use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
 use crate::export::format::Format;
 use crate::export::stream::{self, Compression, Events, Form};
-use crate::export::{self, Export, OF_PAGES, OF_RANGES, pipe};
+use crate::export::{self, Export, OF_PAGES, OF_RANGES, orders, pipe};
 use crate::status;
 
 /// Parameters that say in which form the events come.
@@ -77,6 +77,10 @@ pub(crate) async fn export_events(State(app): State<Arc<App>>, request: Request)
     let organization = caller.organization().clone();
     let place = Arc::clone(&app.exports).try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "as many exports as may be are under way"))?;
+    let text = |pairs: &mut dyn Iterator<Item = &(String, String)>| {
+        pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    };
+    orders::streamed(&app, &caller, form.map_or(ZIP, |form| form.format.name()), text(&mut pairs.iter())).await?;
     let (mut writer, reader) = pipe::pipe();
     let answer = answer(&organization, form, reader);
     let write: Work = match form {
@@ -86,8 +90,7 @@ pub(crate) async fn export_events(State(app): State<Arc<App>>, request: Request)
             Box::new(move |_, out| stream::write(&events, form, out, &Cancel::default()))
         }
         None => {
-            let asked = pairs.iter().filter(|(name, _)| !OF_RANGES.contains(&name.as_str()));
-            let text = asked.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+            let text = text(&mut pairs.iter().filter(|(name, _)| !OF_RANGES.contains(&name.as_str())));
             let export = Export { organization, text, query, created_ms: app.clock.now_ms() };
             let runtime = Handle::current();
             Box::new(move |app, out| export::write((&app.store, &runtime), &export, out, &Cancel::default()))

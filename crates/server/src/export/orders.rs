@@ -161,6 +161,24 @@ pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: For
     Ok(app.store.export_files().open_file(&zip_name(id, format))?)
 }
 
+/// Says that somebody takes events out while they are sent, without an order.
+pub(crate) async fn streamed(app: &App, caller: &Caller, format: &str, filter: String) -> Result<(), Refused> {
+    let organization = caller.organization();
+    let text = |text: String| json::Value::String(text.into());
+    let what = Deed {
+        action: DOWNLOADED,
+        action_type: "read",
+        by: Some(caller.own()),
+        targets: vec![target("organization", organization.uuid(), organization.name())],
+        message: format!("Events were taken out as {format}"),
+        meta: vec![
+            ("filter".into(), text(filter)),
+            ("formats".into(), json::Value::Array(vec![text(format.to_owned())])),
+        ],
+    };
+    Ok(own::record(app, (organization, caller.credential()), what).await?)
+}
+
 /// The export that a link is of, and whom the link was given to, if it holds.
 pub(crate) async fn follow(
     app: &App,
@@ -213,12 +231,11 @@ fn seen(app: &App, row: ExportRow) -> Result<Order, Error> {
 }
 
 fn targets<'a>(organization: &'a Organization, id: Uuid, name: &'a str) -> Vec<Target<'a>> {
-    let of = |kind: &'static str, id: Uuid, name: &'a str| Target {
-        kind: kind.into(),
-        id: id.to_string().into(),
-        name: Some(name.into()),
-    };
-    vec![of("organization", organization.uuid(), organization.name()), of("audit_export", id, name)]
+    vec![target("organization", organization.uuid(), organization.name()), target("audit_export", id, name)]
+}
+
+fn target<'a>(kind: &'static str, id: Uuid, name: &'a str) -> Target<'a> {
+    Target { kind: kind.into(), id: id.to_string().into(), name: Some(name.into()) }
 }
 
 fn meta(id: Uuid, request: &Request) -> json::Object<'static> {
