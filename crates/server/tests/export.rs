@@ -1,18 +1,25 @@
 //! Exports over HTTP: what is in them. That they prove what they say is shown by those who check them.
 
 use std::io::{Cursor, Read as _};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use trailbook_event::limits::EXPORTS_RUNNING_MAX;
 use trailbook_event::seal;
 use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::Scope;
 use zip::ZipArchive;
 
-use crate::harness::{MINIMAL, Server, run};
+use crate::harness::{MINIMAL, Server, answer, run};
 
 const EXPORT: &str = "/api/v1/events/export";
+/// How long anything may take that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The files of an export.
 struct Export {
@@ -147,5 +154,68 @@ fn an_export_needs_its_scope_and_takes_no_page() {
         let other = server.scoped("another", &[Scope::EventsWrite, Scope::Exports]).await;
         server.post_as(&other, &[], MINIMAL).await.expect(201);
         assert_eq!(export(&server, &token, "").await.events.len(), 6);
+    });
+}
+
+/// More events than the buffers between a server and a client that does not read can hold.
+async fn filled_to_the_brim(server: &Server) {
+    let event = json!({"source": "s", "action": "a", "message": "x".repeat(200_000)}).to_string();
+    for _ in 0..4 {
+        server.post([event.as_str()].repeat(40).join("\n")).await.expect(201);
+    }
+}
+
+#[test]
+fn so_many_exports_run_at_once_until_their_clients_go() {
+    run(async {
+        let server = Server::start().await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        filled_to_the_brim(&server).await;
+        for form in ["format=ndjson", "format=csv", ""] {
+            let path = format!("{EXPORT}?{form}");
+            let begun = || server.request(Method::GET, &path).bearer_auth(&token).send();
+            let deadline = Instant::now() + PATIENCE;
+            let mut running = Vec::new();
+            while running.len() < EXPORTS_RUNNING_MAX {
+                let export = begun().await.unwrap();
+                match export.status().as_u16() {
+                    200 => running.push(export),
+                    // Those of the form before have not noticed yet.
+                    status => assert!(status == 503 && Instant::now() < deadline, "{form} is answered {status}"),
+                }
+                sleep(PAUSE).await;
+            }
+            let refused = server.get(&token, &path).await;
+            assert!(!refused.header("retry-after").is_empty());
+            refused.problem(503, "busy");
+        }
+    });
+}
+
+#[test]
+fn an_export_that_ends_early_is_not_taken_for_whole() {
+    run(async {
+        let server = Server::with("flush_events = 4").await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        server.post([MINIMAL].repeat(4).join("\n")).await.expect(201);
+        let rows = server.dir().join("segments/0000000001.rows");
+        let deadline = Instant::now() + PATIENCE;
+        let metrics = async || answer(server.request(Method::GET, "/metrics")).await.text();
+        while !metrics().await.contains("trailbook_recent_events 0\n") {
+            assert!(Instant::now() < deadline, "events were not moved to disk");
+            sleep(PAUSE).await;
+        }
+        let dir = server.stop().await;
+        let mut bytes = std::fs::read(&rows).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(&rows, bytes).unwrap();
+        let server = Server::reopen(dir, token).await;
+        for form in ["", "format=ndjson", "format=csv&compress=gzip", "format=ocsf&compress=zstd", "format=parquet"] {
+            let path = format!("{EXPORT}?{form}");
+            let export = server.request(Method::GET, &path).bearer_auth(&server.token).send().await.unwrap();
+            assert_eq!(export.status(), 200, "{form}");
+            assert!(export.bytes().await.is_err(), "{form} seems whole");
+        }
+        assert!(answer(server.request(Method::GET, "/readyz")).await.text().contains("0000000001.rows"));
     });
 }

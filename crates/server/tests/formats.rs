@@ -145,6 +145,11 @@ fn python(script: &str, file: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The page that says where every field is.
+fn docs() -> String {
+    std::fs::read_to_string("../../docs/formats.md").unwrap()
+}
+
 #[track_caller]
 fn assert_same(read: &[Value], shown: &[Value]) {
     for (read, shown) in read.iter().zip(shown) {
@@ -183,6 +188,8 @@ fn csv_reads_back_as_the_events_and_holds_no_formula() {
         let (header, rows) = text.split_once("\r\n").unwrap();
         assert!(header.starts_with("organization,sequence,recorded_at,id,occurred_at,source,action,"));
         assert!(rows.ends_with("\r\n"));
+        let (docs, names) = (docs(), header.split(',').filter(|name| !name.starts_with("context.")));
+        names.for_each(|name| assert!(docs.contains(&format!("`{name}`")), "docs/formats.md lacks {name}"));
         // Without the quotes that stand for one inside a cell, a quote after a comma begins a cell.
         let rows = rows.replace("\"\"", "");
         for sign in ["=", "+", "-", "@", "\t", "\r", "\n", "＝"] {
@@ -303,6 +310,7 @@ fn cef_reads_back_as_its_mapping_says() {
     run(async {
         let filled = Filled::new().await;
         let records = filled.read_by("read_cef.py", "format=cef").await;
+        let docs = docs();
         assert_eq!(records.len(), filled.shown.len());
         for (record, event) in records.iter().zip(&filled.shown) {
             let text = |key: &str| event[key].as_str().unwrap();
@@ -312,7 +320,10 @@ fn cef_reads_back_as_its_mapping_says() {
             assert_eq!(record["name"], cut(text("action"), 512, false));
             let severities = json!({"low": "3", "medium": "5", "high": "8", "critical": "10"});
             assert_eq!(record["severity"], severities[text("severity")]);
-            assert_eq!(record["extension"], Value::Object(extension_of(event)));
+            let extension = extension_of(event);
+            let keys = extension.keys().filter(|key| !key.ends_with("Label"));
+            keys.for_each(|key| assert!(docs.contains(&format!("`{key}`")), "docs/formats.md lacks {key}"));
+            assert_eq!(record["extension"], Value::Object(extension));
         }
     });
 }

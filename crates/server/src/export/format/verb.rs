@@ -72,11 +72,13 @@ const UPDATE: &[&str] = &[
     "modified",
     "set",
     "mutate",
+    "mutated",
     "rename",
     "renamed",
     "move",
     "moved",
     "write",
+    "written",
     "assign",
     "assigned",
     "unassign",
@@ -197,4 +199,75 @@ pub(super) fn session(words: &Words) -> Option<Session> {
 pub(super) fn is_of_accounts(event: &Event<'_>, words: &Words) -> bool {
     let of_target = || event.targets.first().is_some_and(|target| Words::of(&target.kind).has_any(ACCOUNTS));
     words.has_any(ACCOUNTS) || of_target()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACCOUNTS, Session, Verb, Words, session};
+
+    const DOCS: &str = "../../docs/formats.md";
+
+    #[test]
+    fn the_words_of_the_docs_are_those_that_count() {
+        let docs = std::fs::read_to_string(DOCS).unwrap();
+        let verbs = [
+            ("| creates |", Verb::Create),
+            ("| reads |", Verb::Read),
+            ("| updates |", Verb::Update),
+            ("| deletes |", Verb::Delete),
+        ];
+        for (row, verb) in verbs {
+            let row = docs.lines().find(|line| line.starts_with(row)).unwrap();
+            let words: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+            assert!(words.len() > 7, "{row}");
+            for word in words {
+                assert_eq!(Words::of(word).verb(), Some(verb), "{word}");
+            }
+        }
+        let row = docs.lines().find(|line| line.starts_with("| Account Change")).unwrap();
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let singular = ACCOUNTS.iter().filter(|word| !word.ends_with('s'));
+        assert!(singular.eq(named.iter()), "{named:?}");
+    }
+
+    #[test]
+    fn names_are_split_however_sources_write_them() {
+        for (name, want) in [
+            ("entity-mutate", "entity mutate"),
+            ("user.password_changed", "user password changed"),
+            ("UserLogin", "user login"),
+            ("CREATE", "create"),
+            ("Role creation", "role creation"),
+            ("v2Export", "v2 export"),
+            ("ÄnderungÉtat", "änderung état"),
+            ("--", ""),
+            ("", ""),
+        ] {
+            assert_eq!(Words::of(name).0.join(" "), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_last_verb_counts() {
+        assert_eq!(Words::of("version.report.shared_report_created").verb(), Some(Verb::Create));
+        assert_eq!(Words::of("update-deleted").verb(), Some(Verb::Delete));
+        assert_eq!(Words::of("user.invite.sent").verb(), Some(Verb::Create));
+        assert_eq!(Words::of("settings").verb(), None);
+    }
+
+    #[test]
+    fn sessions_begin_and_end_and_are_not_their_pages() {
+        for (name, want) in [
+            ("login", Some(Session::Begins)),
+            ("user.sso.saml.login", Some(Session::Begins)),
+            ("Signed In", Some(Session::Begins)),
+            ("log-out", Some(Session::Ends)),
+            ("logged_out_after_login", Some(Session::Ends)),
+            ("login_page_updated", None),
+            ("blog in review", None),
+            ("design", None),
+        ] {
+            assert_eq!(session(&Words::of(name)), want, "{name}");
+        }
+    }
 }
