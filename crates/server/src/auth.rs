@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use trailbook_store::credential::{Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope};
+use trailbook_store::credential::{
+    Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope, WSO2_PERMISSIONS, WSO2_PLUGIN,
+};
 
 use trailbook_store::{Catalog, Credential, CredentialId, Organization, SecretKey};
 
@@ -60,7 +62,8 @@ pub(crate) enum Reach {
     Named,
 }
 
-const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
+/// What is said of a request without a token.
+pub(crate) const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
 const ILLEGAL: Denial = Denial::Unauthenticated("Illegal token");
 
 /// How long after a look for an unknown token the next may be.
@@ -184,6 +187,17 @@ impl Auth {
         };
         let reach = reach(&credential)?;
         Ok((Caller(credential), reach))
+    }
+
+    /// A caller that may read WSO2's audit logs: it has `events.read`, or is granted one of WSO2's permissions.
+    pub(crate) async fn wso2_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let caller = self.caller(headers).await?;
+        let is_of_plugin = |one: &&Restriction| one.plugin == WSO2_PLUGIN;
+        let mut restrictions = caller.0.grant().restrictions.iter().filter(is_of_plugin);
+        if caller.0.has_scope(Scope::EventsRead) || restrictions.any(|one| grants_reading(one, &WSO2_PERMISSIONS)) {
+            return Ok(caller);
+        }
+        Err(Denial::NotAllowed(format!("this needs the scope events.read; {}", allowed(&caller.0))))
     }
 }
 

@@ -3,3 +3,4 @@
 
 pub(crate) mod port;
 pub(crate) mod portal;
+pub(crate) mod wso2;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{absent, docs, events, export, logs};
 use crate::app::App;
-use crate::dialect::{port, portal};
+use crate::dialect::{port, portal, wso2};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -34,6 +34,7 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(port::create_access_token))
         .routes(routes!(port::list_port_audit_log))
+        .routes(routes!(wso2::list_wso2_audit_logs))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
@@ -67,6 +68,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with(port::PREFIX) {
         return port::Refusal::no_route(&method, &uri).into_response();
     }
+    if uri.path().starts_with(wso2::PREFIX) {
+        return wso2::Refusal::no_resource(&uri).into_response();
+    }
     Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
 }
 
@@ -76,6 +80,9 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     }
     if uri.path().starts_with(port::PREFIX) {
         return port::Refusal::no_route(&method, &uri).into_response();
+    }
+    if uri.path().starts_with(wso2::PREFIX) {
+        return wso2::Refusal::no_method(&method, &uri).into_response();
     }
     Problem::new(Kind::MethodNotAllowed, format!("{} has no method {method}", uri.path())).into_response()
 }
@@ -114,6 +121,7 @@ fn family(path: &str) -> &'static str {
         _ if path.starts_with("/log/") => "log",
         _ if path.starts_with("/api/audit-log/") => "portal",
         _ if path.starts_with(port::PREFIX) => "port",
+        _ if path.starts_with(wso2::PREFIX) => "wso2",
         _ => "other",
     }
 }

@@ -55,9 +55,15 @@ fn every_path_and_method_is_there() {
         let token = server.scoped(DEFAULT_ORGANIZATION, &Scope::ALL).await;
         let logs = server.get(&token, "/api/v1/logs").await.expect(200);
         let log = logs["data"][0]["id"].as_str().unwrap();
+        let (organization, _) = server.catalog().await.organization_or_new(DEFAULT_ORGANIZATION).await.unwrap();
+        let uuid = organization.uuid().to_string();
         let mut seen = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
-            let path = path.replace("{id}", &id).replace("{log}", log).replace("{resource}", "checkpoint");
+            let path = path
+                .replace("{orgUuid}", &uuid)
+                .replace("{id}", &id)
+                .replace("{log}", log)
+                .replace("{resource}", "checkpoint");
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let request = server.request(method.clone(), &path).bearer_auth(&token);
@@ -69,7 +75,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 14);
+        assert_eq!(seen, 15);
     });
 }
 

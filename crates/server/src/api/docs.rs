@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         (name = "logs", description = "What proves that nothing was changed or left out"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "Port", description = "The audit log API of Port"),
+        (name = "WSO2", description = "The audit log API of WSO2's API Platform and Choreo"),
         (name = "operations", description = "Health and counters"),
     )
 )]

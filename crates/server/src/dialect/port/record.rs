@@ -191,3 +191,6 @@ fn lay_over(below: &mut Map<String, Value>, above: Map<String, Value>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
