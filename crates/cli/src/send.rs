@@ -16,6 +16,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 use trailbook_event::limits::EVENT_BYTES_MAX;
+use trailbook_event::normalise::Form;
 use trailbook_store::Clock;
 
 use crate::client::{Client, Server};
@@ -41,6 +42,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// Exit codes: 0 all was taken, 1 some lines were refused, 2 wrong usage or token, 3 the server or the network failed.
 ///
+/// With --from, each line is a record of another system, such as one of Port's audit log.
+///
 /// Such as: `TRAILBOOK_TOKEN=… trailbook send --url https://audit.example audit.log`
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -57,9 +60,19 @@ pub(crate) struct Arguments {
     /// new name each time; give it one of yours if the same input may come twice.
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
+    /// Whose records the lines are: backstage, port, spectra or wso2
+    ///
+    /// Without it, a line is an event of Trailbook's own or of Backstage, which are told apart.
+    #[arg(long, value_name = "SYSTEM", value_parser = form)]
+    from: Option<Form>,
     /// Keep records that an action began (outcome initiated), whatever the server's settings say
     #[arg(long)]
     keep_initiated: bool,
+}
+
+fn form(name: &str) -> Result<Form, String> {
+    let names = || Form::FOREIGN.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ");
+    Form::from_name(name).ok_or_else(|| format!("must be one of {}", names()))
 }
 
 /// What became of the lines of one input.
@@ -93,6 +106,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let started = Instant::now();
     let Input { reader, run, size_bytes } = Input::open(&arguments.file)?;
     let mut load = Load::new(&client, arguments.run.unwrap_or(run), arguments.file.display().to_string());
+    load.form = arguments.from.unwrap_or_default();
     load.keep_initiated = arguments.keep_initiated;
     load.progress = progress(size_bytes);
     let result = load.all(reader).await;
@@ -112,6 +126,7 @@ pub(crate) struct Load<'a> {
     run: String,
     /// What messages call the input.
     label: String,
+    form: Form,
     keep_initiated: bool,
     progress: ProgressBar,
     tally: Tally,
@@ -121,8 +136,8 @@ pub(crate) struct Load<'a> {
 
 impl<'a> Load<'a> {
     pub(crate) fn new(client: &'a Client, run: String, label: String) -> Self {
-        let progress = ProgressBar::hidden();
-        Self { client, run, label, keep_initiated: false, progress, tally: Tally::default(), lines: 0 }
+        let (form, progress) = (Form::default(), ProgressBar::hidden());
+        Self { client, run, label, form, keep_initiated: false, progress, tally: Tally::default(), lines: 0 }
     }
 
     /// Sends all lines, and says what became of them.
@@ -156,7 +171,7 @@ impl<'a> Load<'a> {
     }
 
     async fn add(&mut self, batch: &mut Batch, line: &Line) -> Result<(), Error> {
-        let text = prepare::prepare(&self.run, line);
+        let text = prepare::prepare(&self.run, self.form, line);
         if !batch.has_room(text.len()) {
             self.post(std::mem::take(batch)).await?;
         }

@@ -152,6 +152,12 @@ pub(crate) struct SettingsArguments {
     /// {"token": "…", "subject": "portal"}, "accessRestrictions": [{"plugin": "audit-log"}]}]'
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_EXTERNAL_ACCESS", hide_env_values = true)]
     external_access: Option<String>,
+    /// URLs that Port sends its events to, as a JSON list
+    ///
+    /// Other processes can see flags, so prefer the environment or the file. Such as:
+    /// `[{"name": "port", "from": "port", "secret": "…", "signing_key": "…"}]`
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_WEBHOOKS", hide_env_values = true)]
+    webhooks: Option<String>,
     #[command(flatten)]
     logs: LogArguments,
     /// Witnesses that are asked to cosign checkpoints, as a JSON list
@@ -184,6 +190,7 @@ impl SettingsArguments {
             ("exclusion_rules", self.exclusion_rules),
             ("severity_log_level_mappings", self.severity_log_level_mappings),
             ("external_access", self.external_access),
+            ("webhooks", self.webhooks),
             ("witnesses", self.witnesses),
         ];
         for (key, json) in lists {

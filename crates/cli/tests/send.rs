@@ -218,3 +218,34 @@ fn a_server_that_stays_away_is_a_failure() {
     let ended = run_with_input(["send", "--url", &strange, "--token", "a-token", "-"], b"{}\n");
     assert_eq!(ended.code, Some(3), "{ended:?}");
 }
+
+#[test]
+fn records_of_other_systems_are_sent_in_their_form() {
+    let server = Harness::start();
+    let token = server.full_token();
+    let lines = "{\"identifier\":\"event_1\",\"action\":\"UPDATE\"}\n{\"action\":\"DELETE\"}\n{\"action\":1}\n";
+    let file = server.file("port.ndjson", lines);
+    let first = server.send(&token, &["--from", "port", &file]);
+    assert_eq!(first.code, Some(1), "{first:?}");
+    assert_eq!(summary(&first), "recorded 2 (0 of them before), excluded 0, dropped 0, passed over 0, refused 1");
+    assert!(first.stderr.contains(&format!("{file}:3: must be a string, not a number (at /action)")), "{first:?}");
+    let again = server.send(&token, &["--from", "port", "--run", "another", &file]);
+    let counts = "recorded 2 (1 of them before), excluded 0, dropped 0, passed over 0, refused 1";
+    assert_eq!(summary(&again), counts, "what Port names is the same in every run");
+    let login = server.file("spectra.ndjson", "{\"Action\":\"user.login\",\"User Email\":\"jane@acme.example\"}\n");
+    assert_eq!(server.send(&token, &["--from", "spectra", &login]).code, Some(0));
+    assert_eq!(server.count(&token, &["source=spectra"]), 1);
+    let role = server.file("wso2.ndjson", "{\"action\":\"Role creation\",\"outcome\":\"succeeded\"}\n");
+    for _ in 0..2 {
+        assert_eq!(server.send(&token, &["--from", "wso2", &role]).code, Some(0));
+    }
+    assert_eq!(server.count(&token, &["source=wso2"]), 1, "a line without an id gets one");
+    let backstage = server.send(&token, &["--from", "backstage", EVENTS]);
+    assert_eq!(
+        summary(&backstage),
+        "recorded 724 (0 of them before), excluded 1, dropped 701, passed over 0, refused 0"
+    );
+    let unknown = server.send(&token, &["--from", "native", &file]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.stderr.contains("must be one of backstage, port, spectra, wso2"), "{unknown:?}");
+}

@@ -34,12 +34,17 @@ pub const TOKEN_CHARS_MIN: usize = 8;
 /// The name of a token, an organization or a rule.
 pub const NAME_CHARS_MAX: usize = 128;
 
-/// Entries of each list in the configuration: exclusion rules, redaction rules, external access.
+/// Entries of each list in the configuration: exclusion rules, redaction rules, external access, webhooks.
 pub const RULES_MAX: usize = 256;
 /// A pattern of an exclusion or redaction rule, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
 /// The compiled form of a redaction pattern, in bytes.
 pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
+
+/// The secret in a webhook's URL, in bytes.
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
+/// Seconds by which the time of a webhook's signature may differ from the server's clock.
+pub const WEBHOOK_SECONDS_MAX: u64 = 300;
 
 /// The request line's path and query, in bytes.
 pub const URL_BYTES_MAX: usize = 16 * 1024;

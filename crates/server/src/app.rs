@@ -10,6 +10,7 @@ use crate::auth::Auth;
 use crate::ingest::Pipeline;
 use crate::metrics::Metrics;
 use crate::rate::Windows;
+use crate::webhooks::Webhooks;
 use crate::witness::Witnesses;
 
 /// The parts of a running server.
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) witnesses: Witnesses,
     /// Requests to Port's API.
     pub(crate) port_requests: Windows,
+    pub(crate) webhooks: Webhooks,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.
@@ -31,8 +33,16 @@ pub(crate) struct App {
     pub(crate) exports: Arc<Semaphore>,
 }
 
+/// Who else a server talks with.
+pub(crate) struct Peers {
+    /// Those that cosign checkpoints.
+    pub(crate) witnesses: Witnesses,
+    /// Those that send their events by themselves.
+    pub(crate) webhooks: Webhooks,
+}
+
 impl App {
-    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, witnesses): (Clock, Witnesses)) -> Self {
+    pub(crate) fn new(store: Store, auth: Auth, pipeline: Pipeline, (clock, peers): (Clock, Peers)) -> Self {
         let metrics = Metrics::new(pipeline.rule_names());
         Self {
             store,
@@ -40,7 +50,8 @@ impl App {
             pipeline,
             metrics,
             clock,
-            witnesses,
+            witnesses: peers.witnesses,
+            webhooks: peers.webhooks,
             port_requests: Windows::default(),
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),

@@ -108,7 +108,10 @@ impl Auth {
     /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that
     /// strangers cannot keep the catalog busy.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        let token = bearer(headers).ok_or(MISSING)?;
+        self.of_token(bearer(headers).ok_or(MISSING)?).await
+    }
+
+    async fn of_token(&self, token: &str) -> Result<Caller, Denial> {
         self.credential(token).await.map(Caller).ok_or(ILLEGAL)
     }
 
@@ -137,11 +140,12 @@ impl Auth {
 
     /// A caller that has a scope of the native API.
     pub(crate) async fn caller_with(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Denial> {
-        let caller = self.caller(headers).await?;
-        if caller.0.has_scope(scope) {
-            return Ok(caller);
-        }
-        Err(Denial::NotAllowed(format!("this needs the scope {}; {}", scope.name(), allowed(&caller.0))))
+        with_scope(self.caller(headers).await?, scope)
+    }
+
+    /// The caller of a token that did not come in a header, if it has a scope.
+    pub(crate) async fn caller_of(&self, token: &str, scope: Scope) -> Result<Caller, Denial> {
+        with_scope(self.of_token(token).await?, scope)
     }
 
     /// A caller that may read the Portal's audit log: it has `events.read`, or is granted the Portal's permission.
@@ -199,6 +203,13 @@ impl Auth {
         }
         Err(Denial::NotAllowed(format!("this needs the scope events.read; {}", allowed(&caller.0))))
     }
+}
+
+fn with_scope(caller: Caller, scope: Scope) -> Result<Caller, Denial> {
+    if caller.0.has_scope(scope) {
+        return Ok(caller);
+    }
+    Err(Denial::NotAllowed(format!("this needs the scope {}; {}", scope.name(), allowed(&caller.0))))
 }
 
 /// How far a token may read through Port's API.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use trailbook_event::exclude::{self, Decision};
 use trailbook_event::limits::REPORTED_ERRORS_MAX;
-use trailbook_event::normalise::{Given, Normalised, normalise};
+use trailbook_event::normalise::{Form, Given, Normalised};
 use trailbook_event::seal::{SALT_BYTES, seal};
 use trailbook_event::{Error, Timestamp, Uuid, canonical, redact};
 use trailbook_store::{Clock, Fingerprint, Item};
@@ -53,6 +53,8 @@ pub(crate) struct Reading {
     pub(crate) keep_initiated: bool,
     /// Whether the write has an idempotency key.
     pub(crate) has_key: bool,
+    /// Whose records they are.
+    pub(crate) form: Form,
 }
 
 #[derive(Debug)]
@@ -125,12 +127,13 @@ impl Pipeline {
             now: Timestamp::from_millis(self.clock.now_ms()),
             keep_initiated: reading.keep_initiated || self.keep_initiated,
             has_key: reading.has_key,
+            form: reading.form,
             random: Random::default(),
             batch: Batch::default(),
             errors: Vec::new(),
             errors_total: 0,
         };
-        split::each(body, reading.is_ndjson, &mut |piece| work.piece(piece))?;
+        split::each(body, reading, &mut |piece| work.piece(piece))?;
         if work.errors_total > 0 {
             return Err(Problem::events(Kind::InvalidEvents, work.errors, work.errors_total));
         }
@@ -160,6 +163,7 @@ struct Work<'p> {
     now: Timestamp,
     keep_initiated: bool,
     has_key: bool,
+    form: Form,
     random: Random,
     batch: Batch,
     errors: Vec<EventError>,
@@ -192,8 +196,8 @@ impl Work<'_> {
         given.random.copy_from_slice(for_id);
         salt.copy_from_slice(for_salt);
 
-        let (has_own_id, has_own_time) = split::own_members(&value);
-        let event = match normalise(value, piece.text.len(), &given)? {
+        let (has_own_id, has_own_time) = self.form.own_members(&value);
+        let event = match self.form.normalise(value, piece.text.len(), &given)? {
             Normalised::Event(event) => event,
             Normalised::Initiated => return self.entry(Entry::Dropped { dropped: "initiated".into() }),
             Normalised::Ordinary => return self.entry(Entry::Dropped { dropped: "not-audit".into() }),

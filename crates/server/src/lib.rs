@@ -21,12 +21,13 @@ mod router;
 mod search;
 mod status;
 mod url;
+mod webhooks;
 mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use trailbook_store::credential::NewEntry;
+use trailbook_store::credential::{Grant, NewEntry, Scope};
 use trailbook_store::{Clock, Store};
 
 pub use error::Error;
@@ -68,7 +69,8 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let is_tls = settings.tls.is_some();
     let (events, _) = store.recent_size();
     tracing::info!(%address, tls = is_tls, events, "listening");
-    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, (clock, witnesses))), listener, address, is_tls })
+    let peers = app::Peers { witnesses, webhooks: webhooks::Webhooks::new(&settings.webhooks) };
+    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, (clock, peers))), listener, address, is_tls })
 }
 
 async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Error> {
@@ -81,6 +83,12 @@ async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Erro
             token: access.token.clone(),
             grant: Some(access.grant.clone()),
         });
+    }
+    for webhook in &settings.webhooks {
+        let (organization, _) = store.catalog().organization_or_new(&webhook.organization).await?;
+        let grant = Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() };
+        let (name, token) = (webhook.name.clone(), webhook.token());
+        entries.push(NewEntry { organization, name, token, grant: Some(grant) });
     }
     store.catalog().set_file_entries(&entries).await?;
     Ok(())

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{Kind, Problem};
-use crate::api::{absent, docs, events, export, logs};
+use crate::api::{absent, docs, events, export, ingest, logs};
 use crate::app::App;
 use crate::dialect::{port, portal, wso2};
 use crate::metrics::{FamilyLabel, RequestLabels};
@@ -26,6 +26,8 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
     let (routes, mut document) = OpenApiRouter::with_openapi(docs::Api::openapi())
         .routes(routes!(events::create_events, events::list_events))
         .routes(routes!(events::get_event))
+        .routes(routes!(ingest::ingest_events))
+        .routes(routes!(ingest::ingest_port_webhook))
         .routes(routes!(logs::get_event_proof))
         .routes(routes!(logs::list_logs))
         .routes(routes!(export::export_events))
@@ -71,7 +73,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with(wso2::PREFIX) {
         return wso2::Refusal::no_resource(&uri).into_response();
     }
-    Problem::new(Kind::NotFound, format!("there is nothing at {}; see /api/docs", uri.path())).into_response()
+    Problem::nothing_at(uri.path()).into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {

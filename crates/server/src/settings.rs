@@ -7,6 +7,7 @@
 mod duration;
 mod external_access;
 mod read;
+mod webhooks;
 mod witnesses;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use trailbook_tlog::VerifierKey;
 
 pub use duration::parse_duration_ms;
 pub use external_access::ExternalAccess;
+pub use webhooks::Webhook;
 
 /// The data folder where none is named.
 pub const DATA_DIR_DEFAULT: &str = "trailbook-data";
@@ -66,6 +68,8 @@ pub struct Settings {
     pub severity_log_levels: SeverityLogLevels,
     /// Tokens that the configuration gives.
     pub external_access: Vec<ExternalAccess>,
+    /// URLs that other systems send their events to.
+    pub webhooks: Vec<Webhook>,
     /// How logs are named and kept.
     pub logs: LogOptions,
     /// Who is asked to cosign checkpoints.
@@ -223,6 +227,7 @@ pub struct Layer {
     pub exclusion_rules: Option<Vec<exclude::RuleConfig>>,
     pub severity_log_levels: SeverityLogLevelsLayer,
     pub external_access: Option<Vec<ExternalAccess>>,
+    pub webhooks: Option<Vec<Webhook>>,
     pub origin: Option<String>,
     pub secret_file: Option<PathBuf>,
     pub checkpoint_copies: Option<Vec<PathBuf>>,
@@ -309,6 +314,7 @@ impl Layer {
                 critical: levels.critical.or(below.critical),
             },
             external_access: self.external_access.or(lower.external_access),
+            webhooks: self.webhooks.or(lower.webhooks),
             origin: self.origin.or(lower.origin),
             secret_file: self.secret_file.or(lower.secret_file),
             checkpoint_copies: self.checkpoint_copies.or(lower.checkpoint_copies),
@@ -341,6 +347,7 @@ impl Layer {
                 critical: levels.critical.unwrap_or(default.critical),
             },
             external_access: self.external_access.unwrap_or_default(),
+            webhooks: self.webhooks.unwrap_or_default(),
             logs: LogOptions {
                 origin: self.origin.unwrap_or_else(|| LogOptions::ORIGIN_DEFAULT.to_owned()),
                 secret: self.secret_file,
@@ -381,6 +388,7 @@ impl Settings {
         redact::Rules::new(&self.redaction_rules).map_err(|reason| rules("redaction_rules", reason))?;
         exclude::Rules::new(&self.exclusion_rules).map_err(|reason| rules("exclusion_rules", reason))?;
         witnesses::check(&self.logs, &self.witnesses)?;
+        webhooks::check(&self.webhooks, &self.external_access)?;
         external_access::check(&self.external_access)
     }
 }
@@ -425,6 +433,7 @@ impl fmt::Debug for Settings {
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
             .field("external_access", &self.external_access)
+            .field("webhooks", &self.webhooks)
             .field("logs", &self.logs)
             .field("witnesses", &self.witnesses)
             .finish()
@@ -451,6 +460,7 @@ impl fmt::Debug for Layer {
             .field("exclusion_rules", &self.exclusion_rules)
             .field("severity_log_levels", &self.severity_log_levels)
             .field("external_access", &self.external_access)
+            .field("webhooks", &self.webhooks)
             .field("origin", &self.origin)
             .field("secret_file", &self.secret_file)
             .field("checkpoint_copies", &self.checkpoint_copies)

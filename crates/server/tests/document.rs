@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::Scope;
 
-use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, answer, run, testdata};
+use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, WEBHOOK, answer, run, testdata};
 
 async fn document(server: &Server) -> Value {
     server.get("", "/api/openapi.json").await.expect(200)
@@ -48,7 +48,7 @@ fn names(all: &[&str]) -> BTreeSet<String> {
 #[test]
 fn every_path_and_method_is_there() {
     run(async {
-        let server = Server::start().await;
+        let server = Server::with(WEBHOOK).await;
         let document = document(&server).await;
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let id = server.post(MINIMAL).await.expect(201)["events"][0]["id"].as_str().unwrap().to_owned();
@@ -63,7 +63,9 @@ fn every_path_and_method_is_there() {
                 .replace("{orgUuid}", &uuid)
                 .replace("{id}", &id)
                 .replace("{log}", log)
-                .replace("{resource}", "checkpoint");
+                .replace("{resource}", "checkpoint")
+                .replace("{from}", "port")
+                .replace("{secret}", "s-0123456789abcdef");
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let request = server.request(method.clone(), &path).bearer_auth(&token);
@@ -75,7 +77,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 15);
+        assert_eq!(seen, 17);
     });
 }
 

@@ -27,6 +27,15 @@ pub(crate) const AUDIT: &str = "/api/audit-log/v1/audit-event";
 /// The least that is an event.
 pub(crate) const MINIMAL: &str = r#"{"source":"s","action":"a"}"#;
 
+/// The setting of a webhook.
+pub(crate) const WEBHOOK: &str = r#"
+    [[webhooks]]
+    name = "from-port"
+    from = "port"
+    secret = "s-0123456789abcdef"
+    signing_key = "the-key-of-port"
+"#;
+
 /// Runs a behaviour on its own runtime, with a limit.
 pub(crate) fn run(behaviour: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -237,7 +246,20 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<reqwest::Body>,
     ) -> Answer {
-        let mut request = self.request(Method::POST, EVENTS).bearer_auth(token).body(body);
+        self.post_to(EVENTS, token, headers, body).await
+    }
+
+    pub(crate) async fn post_to(
+        &self,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut request = self.request(Method::POST, path).body(body);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

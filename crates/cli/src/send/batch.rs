@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use trailbook_event::normalise::Form;
 
 use super::Load;
 use crate::client::{Answer, EventProblem};
@@ -62,13 +63,19 @@ struct Entry {
 impl Load<'_> {
     /// Sends all lines of a batch, in their order.
     pub(super) async fn post(&mut self, batch: Batch) -> Result<(), Error> {
+        let mut path = match self.form {
+            Form::Native => "/api/v1/events".to_owned(),
+            foreign => format!("/api/v1/ingest/{}", foreign.name()),
+        };
+        if self.keep_initiated {
+            path.push_str("?initiated=keep");
+        }
         let mut waiting = vec![batch.lines];
         while let Some(lines) = waiting.pop() {
             if lines.is_empty() {
                 continue;
             }
-            let path = if self.keep_initiated { "/api/v1/events?initiated=keep" } else { "/api/v1/events" };
-            let answer = self.client.post_lines(path, body(&lines)).await?;
+            let answer = self.client.post_lines(&path, body(&lines)).await?;
             match answer.status {
                 201 => self.count(&answer, lines.len())?,
                 400 | 413 | 422 => self.part(&answer, lines, &mut waiting),

@@ -7,6 +7,7 @@ use std::fmt;
 use ring::digest::{Context, SHA256};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use trailbook_event::normalise::Form;
 use uuid::Uuid;
 
 use super::lines::Line;
@@ -15,7 +16,7 @@ use super::lines::Line;
 const SERVER_KEYS: [&str; 3] = ["organization", "sequence", "recorded_at"];
 
 /// The text to send for a line. A line that is not a JSON object is sent as it is: the server says what is wrong.
-pub(super) fn prepare(run: &str, line: &Line) -> Vec<u8> {
+pub(super) fn prepare(run: &str, form: Form, line: &Line) -> Vec<u8> {
     let members: Members<'_> = match serde_json::from_slice(&line.bytes) {
         Ok(members) => members,
         Err(_) => return line.bytes.clone(),
@@ -24,6 +25,10 @@ pub(super) fn prepare(run: &str, line: &Line) -> Vec<u8> {
     let id = members.get("id");
     // A logger may write a null where there is no id.
     let has_id = id.is_some_and(|id| id.get() != "null");
+    // Port calls it so; an id of ours beside it would let the same record in twice.
+    if form == Form::Port && members.get("identifier").is_some() {
+        return line.bytes.clone();
+    }
     if is_exported || (id.is_some() && !has_id) {
         let is_kept = |key: &str| !(is_exported && SERVER_KEYS.contains(&key)) && (key != "id" || has_id);
         return members.text(is_kept, (!has_id).then(|| id_of(run, line)));
@@ -104,13 +109,14 @@ impl<'de> Visitor<'de> for MembersVisitor {
 mod tests {
     use super::super::lines::Line;
     use super::prepare;
+    use trailbook_event::normalise::Form;
 
     fn line(text: &str, offset: u64) -> Line {
         Line { number: 1, offset, bytes: text.as_bytes().to_vec(), is_cut: false, length_bytes: text.len() as u64 }
     }
 
     fn prepared(text: &str) -> String {
-        String::from_utf8(prepare("run", &line(text, 7))).unwrap()
+        String::from_utf8(prepare("run", Form::Native, &line(text, 7))).unwrap()
     }
 
     #[test]
@@ -125,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_id_is_the_same_again_and_differs_by_run_place_and_content() {
-        let of = |run, text, offset| prepare(run, &line(text, offset));
+        let of = |run, text, offset| prepare(run, Form::Native, &line(text, offset));
         let first = of("a", "{\"x\":1}", 0);
         assert_eq!(first, of("a", "{\"x\":1}", 0));
         for other in [of("b", "{\"x\":1}", 0), of("a", "{\"x\":1}", 1)] {
@@ -144,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_port_that_has_an_identifier_gets_no_other() {
+        let prepared = |text: &str| prepare("run", Form::Port, &line(text, 7));
+        let named = r#"{"identifier":"event_1","action":"UPDATE"}"#;
+        assert_eq!(prepared(named), named.as_bytes());
+        assert!(prepared(r#"{"action":"UPDATE"}"#).starts_with(b"{\"id\":\""));
+    }
+
+    #[test]
     fn an_exported_event_loses_what_the_server_gives() {
         let exported =
             r#"{"id":"x","organization":"acme","sequence":7,"recorded_at":"t","meta":{"sequence":1.50,"b":"\u00e4"}}"#;
@@ -159,6 +173,6 @@ mod tests {
         }
         let bytes = b"{\"a\":\"\xff\"}".to_vec();
         let line = Line { number: 1, offset: 0, is_cut: false, length_bytes: bytes.len() as u64, bytes };
-        assert_eq!(prepare("run", &line), line.bytes);
+        assert_eq!(prepare("run", Form::Native, &line), line.bytes);
     }
 }

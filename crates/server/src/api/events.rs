@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 use trailbook_event::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use trailbook_event::normalise::Form;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
 use trailbook_store::credential::Scope;
@@ -20,7 +22,8 @@ use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
 use crate::app::App;
 use crate::auth::{Caller, Denial};
-use crate::ingest::{Batch, Entry, Reading, body};
+use crate::ingest::body::{self, Whole};
+use crate::ingest::{Batch, Entry, Reading};
 use crate::metrics::RuleLabel;
 use crate::search::search;
 use crate::{status, url};
@@ -75,23 +78,51 @@ impl From<Denial> for Problem {
 pub(crate) async fn create_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite).await?;
-    let keep_initiated = keep_initiated(parts.uri.query())?;
-    let key = idempotency_key(&parts.headers)?;
-    write(&app, &caller, (&parts.headers, body), (key, keep_initiated)).await
+    let asked = Asked::of(&parts, Form::Native)?;
+    write(&app, &caller, (&parts.headers, body), asked).await
 }
 
-async fn write(
+/// What a write asks for beside its events.
+pub(super) struct Asked {
+    /// The key by which a repetition is told.
+    pub(super) key: Option<KeyHash>,
+    /// Whether records of outcome `initiated` are kept.
+    pub(super) keep_initiated: bool,
+    /// Whose records they are.
+    pub(super) form: Form,
+}
+
+impl Asked {
+    /// What the parameters and headers of a request ask for.
+    pub(super) fn of(parts: &Parts, form: Form) -> Result<Self, Problem> {
+        let keep_initiated = keep_initiated(parts.uri.query())?;
+        Ok(Self { key: idempotency_key(&parts.headers)?, keep_initiated, form })
+    }
+}
+
+/// Reads a body and records its events.
+pub(super) async fn write(
     app: &Arc<App>,
     caller: &Caller,
     (headers, body): (&HeaderMap, Body),
-    (key, keep_initiated): (Option<KeyHash>, bool),
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let whole = body::read(app, headers, body).await?;
     let is_ndjson = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.to_str().unwrap_or_default();
         value.starts_with("application/x-ndjson") || value.starts_with("application/ndjson")
     });
-    let reading = Reading { is_ndjson, keep_initiated, has_key: key.is_some() };
+    record(app, caller, (whole, is_ndjson), asked).await
+}
+
+/// Records the events of a body.
+pub(super) async fn record(
+    app: &Arc<App>,
+    caller: &Caller,
+    (whole, is_ndjson): (Whole<'_>, bool),
+    Asked { key, keep_initiated, form }: Asked,
+) -> Result<Response, Problem> {
+    let reading = Reading { is_ndjson, keep_initiated, has_key: key.is_some(), form };
     let batch = if whole.bytes.len() <= INLINE_BYTES_MAX {
         app.pipeline.prepare(&whole.bytes, reading)?
     } else {

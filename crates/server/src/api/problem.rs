@@ -120,6 +120,11 @@ impl Problem {
         (self.0, self.1.detail)
     }
 
+    /// The path is nobody's.
+    pub(crate) fn nothing_at(path: &str) -> Self {
+        Self::new(Kind::NotFound, format!("there is nothing at {path}; see /api/docs"))
+    }
+
     /// A parameter of the URL is wrong.
     pub(crate) fn parameter(name: &str, reason: &str) -> Self {
         // Shorter than what a detail shows, so that the reason is seen too.

@@ -1,11 +1,16 @@
-//! The events of a body: one object, an array of objects, or an object a line (NDJSON), told apart by themselves.
+//! The events of a body: one object, an array of objects, or an object a line (NDJSON), told apart by themselves; and
+//! the list in an answer of another system's API.
 //!
 //! Nothing longer than an event may be is parsed, because a parsed text can take forty times its size.
+
+use std::borrow::Cow;
 
 use trailbook_event::Error;
 use trailbook_event::json::{self, Value};
 use trailbook_event::limits::{BATCH_EVENTS_MAX, EVENT_BYTES_MAX};
+use trailbook_event::normalise::Form;
 
+use super::Reading;
 use crate::api::problem::{EventError, Kind, Problem};
 
 /// One event of a body.
@@ -21,28 +26,88 @@ pub(super) struct Piece<'a> {
 }
 
 /// Gives every event of a body to `take`, in order.
-pub(super) fn each<'a>(body: &'a [u8], is_ndjson: bool, take: &mut impl FnMut(Piece<'a>)) -> Result<(), Problem> {
+pub(super) fn each<'a>(body: &'a [u8], reading: Reading, take: &mut impl FnMut(Piece<'a>)) -> Result<(), Problem> {
     let Some(start) = body.iter().position(|b| !b.is_ascii_whitespace()) else {
         return Err(Problem::new(Kind::InvalidBody, "the body is empty; send an event, an array of events or NDJSON"));
     };
     let rest = body.get(start..).unwrap_or_default();
-    if is_ndjson || first_line_is_whole(rest) {
+    if reading.is_ndjson || first_line_is_whole(rest) {
         return each_line(body, take);
     }
     if rest.first() == Some(&b'[') {
-        return each_item(body, start, take);
+        let end = each_item(body, start, take)?;
+        return refuse_more(body, end, "the array");
+    }
+    if let Some(at) = list_in(body, start, lists_of(reading.form)) {
+        let end = each_item(body, at, take)?;
+        let end = end_of_members(body, end).ok_or_else(|| {
+            Problem::new(Kind::InvalidBody, format!("the object around the list is not JSON after byte {end}"))
+        })?;
+        return refuse_more(body, end, "the object");
     }
     let text = rest.trim_ascii_end();
     take(Piece { index: 0, line: None, text, value: parsed(text, start) });
     Ok(())
 }
 
-/// Whether an event names its own id, and its own time, in either form.
-pub(super) fn own_members(value: &Value<'_>) -> (bool, bool) {
-    let Value::Object(members) = value else { return (false, false) };
-    let has =
-        |names: &[&str]| members.iter().any(|(key, value)| names.contains(&key.as_ref()) && *value != Value::Null);
-    (has(&["id"]), has(&["occurred_at", "timestamp"]))
+/// The members that hold the records in an answer of a system's own API.
+fn lists_of(form: Form) -> &'static [&'static str] {
+    match form {
+        Form::Port => &["audits", "auditLogs"],
+        Form::Wso2 => &["list"],
+        Form::Native | Form::Backstage | Form::Spectra => &[],
+    }
+}
+
+/// Where the list begins that an object has under one of these names.
+fn list_in(body: &[u8], start: usize, names: &[&str]) -> Option<usize> {
+    if names.is_empty() {
+        return None;
+    }
+    let mut at = start;
+    while let Some(b'{' | b',') = body.get(at) {
+        let (name, value) = name_at(body, at + 1)?;
+        if body.get(value) == Some(&b'[') && names.contains(&name.as_ref()) {
+            return Some(value);
+        }
+        at = skip_space(body, value_end(body, value)?);
+    }
+    None
+}
+
+/// Where an object ends, of which a value ended here.
+fn end_of_members(body: &[u8], end: usize) -> Option<usize> {
+    let mut at = skip_space(body, end);
+    while body.get(at) == Some(&b',') {
+        let (_, value) = name_at(body, at + 1)?;
+        at = skip_space(body, value_end(body, value)?);
+    }
+    (body.get(at) == Some(&b'}')).then_some(at + 1)
+}
+
+/// The name of a member, and where its value begins.
+fn name_at(body: &[u8], at: usize) -> Option<(Cow<'_, str>, usize)> {
+    let at = skip_space(body, at);
+    let (Value::String(name), len) = read_short(body.get(at..)?)? else { return None };
+    let colon = skip_space(body, at + len);
+    (body.get(colon) == Some(&b':')).then(|| (name, skip_space(body, colon + 1)))
+}
+
+/// Where a value ends. What has members is passed over by its brackets.
+fn value_end(body: &[u8], at: usize) -> Option<usize> {
+    let rest = body.get(at..)?;
+    match rest.first()? {
+        b'{' | b'[' => extent(rest).map(|len| at + len),
+        _ => read_short(rest).map(|(_, len)| at + len),
+    }
+}
+
+/// Reads a name, or a value without members, no longer than an event may be.
+fn read_short(text: &[u8]) -> Option<(Value<'_>, usize)> {
+    let text = text.get(..EVENT_BYTES_MAX).unwrap_or(text);
+    // What follows may be cut in the midst of a character.
+    let text = text.utf8_chunks().next()?.valid();
+    json::parse_prefix_str(text).ok()
 }
 
 /// Whether the first of several lines is an object by itself: then every line is.
@@ -108,7 +173,8 @@ fn each_line<'a>(body: &'a [u8], take: &mut impl FnMut(Piece<'a>)) -> Result<(),
     Ok(())
 }
 
-fn each_item<'a>(body: &'a [u8], start: usize, take: &mut impl FnMut(Piece<'a>)) -> Result<(), Problem> {
+/// Takes every item of an array, and gives where it ends.
+fn each_item<'a>(body: &'a [u8], start: usize, take: &mut impl FnMut(Piece<'a>)) -> Result<usize, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|e| Problem::new(Kind::InvalidBody, format!("the body is not UTF-8 at byte {}", e.valid_up_to())))?;
     let mut at = start + 1;
@@ -133,10 +199,13 @@ fn each_item<'a>(body: &'a [u8], start: usize, take: &mut impl FnMut(Piece<'a>))
             _ => return Err(unreadable_at(index, at, "a comma or a closing bracket was expected")),
         }
     }
-    let end = skip_space(body, at + 1);
+    Ok(at + 1)
+}
+
+fn refuse_more(body: &[u8], end: usize, what: &str) -> Result<(), Problem> {
+    let end = skip_space(body, end);
     if end < body.len() {
-        let detail = format!("something follows the array at byte {end}");
-        return Err(Problem::new(Kind::InvalidBody, detail));
+        return Err(Problem::new(Kind::InvalidBody, format!("something follows {what} at byte {end}")));
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ fn options(value: Value) -> Result<(String, String), String> {
 }
 
 /// A name as the catalog wants it.
-fn name(key: &str, name: String) -> Result<String, String> {
+pub(super) fn name(key: &str, name: String) -> Result<String, String> {
     let length = name.chars().count();
     if length == 0 || length > NAME_CHARS_MAX || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!("{key} must have 1 to {NAME_CHARS_MAX} characters, none of them white space"));
@@ -178,14 +178,14 @@ fn words(key: &str, value: Value) -> Result<Option<Vec<String>>, String> {
     Ok((!words.is_empty()).then_some(words))
 }
 
-fn table(value: Value, what: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn table(value: Value, what: &str) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(members) => Ok(members),
         other => Err(format!("{what}, not {}", kind(&other))),
     }
 }
 
-fn refuse_others(members: &Map<String, Value>, allowed: &str) -> Result<(), String> {
+pub(super) fn refuse_others(members: &Map<String, Value>, allowed: &str) -> Result<(), String> {
     match members.keys().next() {
         Some(key) => Err(format!("there is no key '{key}' here; there are {allowed}")),
         None => Ok(()),

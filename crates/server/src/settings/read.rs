@@ -1,6 +1,7 @@
 //! Reads settings by name, from TOML or JSON, value by value, so that each error names its setting.
 //!
-//! No error repeats a value that may hold a token: of `external_access` and `catalog` they say the kind at most.
+//! No error repeats a value that may hold a token: of `external_access`, `webhooks` and `catalog` they say the kind at
+//! most.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,10 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use trailbook_event::limits::RULES_MAX;
 
-use super::{Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms, witnesses};
+use super::{
+    Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms, webhooks, witnesses,
+};
 
 /// Every key of a configuration file.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "data_dir",
     "listen",
     "catalog",
@@ -31,6 +34,7 @@ const KEYS: [&str; 21] = [
     "exclusion_rules",
     "severity_log_level_mappings",
     "external_access",
+    "webhooks",
     "origin",
     "secret_file",
     "checkpoint_copies",
@@ -84,6 +88,7 @@ fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> 
         "secret_file" => path(value).map(|v| layer.secret_file = Some(v)),
         "checkpoint_copies" => paths(value).map(|v| layer.checkpoint_copies = Some(v)),
         "witnesses" => return witnesses::read(key, value).map(|v| layer.witnesses = Some(v)),
+        "webhooks" => return webhooks::read(key, value).map(|v| layer.webhooks = Some(v)),
         "external_access" => {
             return external_access::read(key, value).map(|v| layer.external_access = Some(v));
         }
