@@ -123,6 +123,14 @@ impl Auth {
         self.current().find(token)
     }
 
+    async fn of_id(&self, id: CredentialId) -> Option<Arc<Credential>> {
+        if let Some(found) = self.current().by_id(id) {
+            return Some(found);
+        }
+        self.look(Instant::now()).await;
+        self.current().by_id(id)
+    }
+
     /// Reads the credentials again if that was not done since a request arrived. Requests that wait share one look.
     async fn look(&self, arrived: Instant) {
         let mut looked = self.looked.lock().await;
@@ -183,7 +191,7 @@ impl Auth {
         let token = bearer(headers).ok_or(MISSING)?;
         let credential = match access_token::holder(token) {
             Some(id) => {
-                let credential = self.current().by_id(id).ok_or(ILLEGAL)?;
+                let credential = self.of_id(id).await.ok_or(ILLEGAL)?;
                 access_token::check(token, &credential, &self.port_key, now_ms)?;
                 credential
             }

@@ -102,6 +102,15 @@ fn what_is_answered_has_a_documented_status() {
         for status in [200, 400, 401, 403, 503] {
             has(AUDIT, "get", status);
         }
+        for status in [200, 401, 403, 404, 422, 429, 500, 503] {
+            has("/v1/audit-log", "get", status);
+        }
+        for status in [200, 401, 403, 413, 422, 503] {
+            has("/v1/auth/access_token", "post", status);
+        }
+        for status in [200, 400, 401, 403, 404, 413, 500, 503] {
+            has("/audit-logging/1.0.0/orgs/{orgUuid}/audit-logs", "post", status);
+        }
     });
 }
 

@@ -32,3 +32,4 @@ mod webhooks;
 mod wire;
 mod witness;
 mod writes;
+mod wso2;

@@ -53,7 +53,10 @@ pub(super) fn of(found: &Found, organization: &str) -> Result<Wso2Record, serde_
 
 fn of_event(event: &Value, recorded: String, organization: &str) -> Wso2Record {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let left = |member: &str| event.pointer("/meta/wso2").and_then(|left| left.get(member));
+    // An event of another origin may have a key of this name too.
+    let left = event.pointer("/meta/wso2").filter(|left| left.is_object() && event["source"] == WSO2);
+    let info = info(event, left);
+    let left = |member: &str| left.and_then(|left| left.get(member));
     let occurred_ms = || Timestamp::parse(&text("/occurred_at")?).ok().map(|time| time.millis().into());
     let timestamp = left("timestamp").filter(|value| value.is_string()).cloned().or_else(occurred_ms);
     Wso2Record {
@@ -67,7 +70,7 @@ fn of_event(event: &Value, recorded: String, organization: &str) -> Wso2Record {
             Some("failed" | "denied") => "failed",
             _ => "succeeded",
         },
-        info: info(event, left("info")),
+        info,
         message: text("/message").or_else(|| text("/error/message")),
     }
 }
@@ -75,11 +78,10 @@ fn of_event(event: &Value, recorded: String, organization: &str) -> Wso2Record {
 /// The members of `meta`, then the actor's address and the project, which a record of WSO2 has there, then what was
 /// left of its own.
 fn info(event: &Value, left: Option<&Value>) -> BTreeMap<String, String> {
-    let none = Map::new();
-    let members = |value: Option<&'_ Value>| value.and_then(Value::as_object).cloned().unwrap_or_else(|| none.clone());
+    let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let mut info = BTreeMap::new();
     for (name, value) in members(event.get("meta")) {
-        if name != WSO2 || !value.is_object() {
+        if left.is_none() || name != WSO2 {
             info.insert(name, as_text(value));
         }
     }
@@ -88,7 +90,9 @@ fn info(event: &Value, left: Option<&Value>) -> BTreeMap<String, String> {
             info.insert(name.to_owned(), as_text(value.clone()));
         }
     }
-    info.extend(members(left).into_iter().map(|(name, value)| (name, as_text(value))));
+    info.extend(
+        members(left.and_then(|left| left.get("info"))).into_iter().map(|(name, value)| (name, as_text(value))),
+    );
     info
 }
 

@@ -1,6 +1,6 @@
 //! What came in as a record of Port goes out as that record.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::of;
 
@@ -19,6 +19,16 @@ fn a_record_of_port_goes_out_as_it_came_in_with_an_identifier() {
         seen += 1;
     }
     assert!(seen >= 4, "the examples are not there");
+}
+
+#[test]
+fn a_key_that_is_called_port_is_additional_data_of_what_did_not_come_from_port() {
+    for (action, action_type) in [("listen", "start"), ("listen", ""), ("restart", "start")] {
+        let event = json!({"action": action, "action_type": action_type, "meta": {"port": {"number": 80}}});
+        let shown = of(event.to_string().as_bytes(), "own").unwrap();
+        assert_eq!(shown["additionalData"], json!({"port": {"number": 80}}));
+        assert_eq!(shown["trigger"]["by"], json!({"orgId": "own"}));
+    }
 }
 
 #[test]
