@@ -7,6 +7,8 @@
 //!
 //! The members of `info` are those of `meta`; what else has no field is left in `meta.spectra`.
 
+use std::collections::BTreeSet;
+
 use crate::error::Error;
 use crate::json::Object;
 use crate::model::{
@@ -75,10 +77,11 @@ fn name_of(key: &str) -> Option<&'static str> {
 
 /// Gives every member the name that it has here, unless another has it already.
 fn renamed(mut members: Object<'_>) -> Object<'_> {
-    for at in 0..members.len() {
-        let Some(name) = members.get(at).and_then(|(key, _)| name_of(key)) else { continue };
-        if !members.iter().any(|(key, _)| key == name)
-            && let Some((key, _)) = members.get_mut(at)
+    let own = |key: &str| name_of(key).filter(|name| *name == key);
+    let mut given: BTreeSet<&str> = members.iter().filter_map(|(key, _)| own(key)).collect();
+    for (key, _) in &mut members {
+        if let Some(name) = name_of(key)
+            && given.insert(name)
         {
             *key = name.into();
         }

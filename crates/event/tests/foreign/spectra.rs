@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trailbook_event::normalise::Form;
 
-use crate::{NOW, any, assert_refused, assert_within, became, lay_over, read};
+use crate::{NOW, any, assert_refused, assert_within, became, lay_over, read, read_text};
 
 /// A record that has something everywhere.
 fn full() -> Value {
@@ -151,6 +151,10 @@ fn a_name_comes_before_its_title() {
         (&event["targets"][0]["type"], &event["meta"]["spectra"]["Target Type"]),
         (&"package".into(), &"group".into())
     );
+    let text = r#"{"action":"a","Target Type":"group","Target":"one","TARGET-NAME":"two"}"#;
+    let event = read_text(Form::Spectra, text).unwrap();
+    assert_eq!(event["targets"], json!([{"type": "group", "id": "one"}]), "the first of two titles has it");
+    assert_eq!(event["meta"]["spectra"], json!({"TARGET-NAME": "two"}));
 }
 
 #[test]
