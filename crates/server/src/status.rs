@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | native | [`api::Problem`](crate::api::problem::Problem) | RFC 9457 `application/problem+json` |
 //! | Portal | [`portal::Refusal`](crate::dialect::portal::Refusal) | Backstage's error body |
-//! | Port | [`port::Refusal`](crate::dialect::port::Refusal) | `{ok, error, message}` |
-//! | WSO2 | [`wso2::Refusal`](crate::dialect::wso2::Refusal) | its gateway's `{code, message, description}` |
+//! | Port | [`port::Refusal`] | `{ok, error, message}` |
+//! | WSO2 | [`wso2::Refusal`] | its gateway's `{code, message, description}` |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
