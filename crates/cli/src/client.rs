@@ -125,8 +125,8 @@ impl Client {
         self.ask(|| self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Fetches a file from where an earlier attempt ended, and gives its length. A connection that breaks is made again.
-    /// `each` is told how many bytes of how many are there.
+    /// Fetches a file from where an earlier attempt ended, and gives its length. A connection that breaks is made
+    /// again. `each` is told how many bytes of how many are there.
     pub(crate) async fn download(&self, path: &str, file: &Path, each: impl Fn(u64, u64)) -> Result<u64, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("{}: {e}", file.display()));
         let (mut part, mut bytes) = Part::resume(file).map_err(|e| failed(&e))?;

@@ -123,3 +123,20 @@ fn a_revoked_token_lets_nobody_in_beside_a_running_server() {
     }
     assert_eq!(token(&data_dir, &["revoke", "--name", "test", "--organization", "none"]).code, Some(1));
 }
+
+#[test]
+fn lists_have_the_uuid_of_each_organization() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = shown(&folder.path().join("new"));
+    for (name, organization) in [("a", "default"), ("b", "default"), ("c", "other")] {
+        let ended = token(&data_dir, &["create", "--name", name, "--organization", organization]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    let uuid = |name: &str| entry(&data_dir, name)["organization_uuid"].as_str().unwrap().to_owned();
+    assert_eq!((uuid("a").len(), uuid("a")), (36, uuid("b")));
+    assert_ne!(uuid("a"), uuid("c"));
+    let ended = run(["log", "list", "--json", "--data-dir", &data_dir]);
+    let logs: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
+    let listed = |name: &str| logs.iter().find(|log| log["organization"] == name).unwrap()["organization_uuid"].clone();
+    assert_eq!((listed("default"), listed("other")), (uuid("a").into(), uuid("c").into()));
+}

@@ -24,9 +24,9 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) witnesses: Witnesses,
-    pub(crate) webhooks: Webhooks,
     /// Requests to Port's API.
     pub(crate) port_requests: Windows,
+    pub(crate) webhooks: Webhooks,
     /// KiB of request bodies that may be in memory.
     pub(crate) bodies: Arc<Semaphore>,
     /// Queries that may run.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use trailbook_store::credential::{Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope};
+use trailbook_store::credential::{
+    Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope, WSO2_PERMISSIONS, WSO2_PLUGIN,
+};
 
 use trailbook_store::{Catalog, Credential, CredentialId, Organization, SecretKey};
 
@@ -65,7 +67,8 @@ pub(crate) enum Reach {
     Named,
 }
 
-const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
+/// What is said of a request without a token.
+pub(crate) const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
 const ILLEGAL: Denial = Denial::Unauthenticated("Illegal token");
 
 /// How long after a look for an unknown token the next may be.
@@ -140,6 +143,14 @@ impl Auth {
         self.current().by_id(id).map(|credential| credential.name().to_owned())
     }
 
+    async fn of_id(&self, id: CredentialId) -> Option<Arc<Credential>> {
+        if let Some(found) = self.current().by_id(id) {
+            return Some(found);
+        }
+        self.look(Instant::now()).await;
+        self.current().by_id(id)
+    }
+
     /// Reads the credentials again if that was not done since a request arrived. Requests that wait share one look.
     async fn look(&self, arrived: Instant) {
         let mut looked = self.looked.lock().await;
@@ -200,7 +211,7 @@ impl Auth {
         let token = bearer(headers).ok_or(MISSING)?;
         let credential = match access_token::holder(token) {
             Some(id) => {
-                let credential = self.current().by_id(id).ok_or(ILLEGAL)?;
+                let credential = self.of_id(id).await.ok_or(ILLEGAL)?;
                 access_token::check(token, &credential, &self.port_key, now_ms)?;
                 credential
             }
@@ -208,6 +219,17 @@ impl Auth {
         };
         let reach = reach(&credential)?;
         Ok((Caller(credential), reach))
+    }
+
+    /// A caller that may read WSO2's audit logs: it has `events.read`, or is granted one of WSO2's permissions.
+    pub(crate) async fn wso2_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let caller = self.caller(headers).await?;
+        let is_of_plugin = |one: &&Restriction| one.plugin == WSO2_PLUGIN;
+        let mut restrictions = caller.0.grant().restrictions.iter().filter(is_of_plugin);
+        if caller.0.has_scope(Scope::EventsRead) || restrictions.any(|one| grants_reading(one, &WSO2_PERMISSIONS)) {
+            return Ok(caller);
+        }
+        Err(Denial::NotAllowed(format!("this needs the scope events.read; {}", allowed(&caller.0))))
     }
 }
 

@@ -4,3 +4,4 @@
 pub(crate) mod port;
 pub(crate) mod portal;
 pub(crate) mod spectra;
+pub(crate) mod wso2;

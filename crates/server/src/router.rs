@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{absent, docs, events, export, exports, ingest, logs};
 use crate::app::App;
-use crate::dialect::{port, portal, spectra};
+use crate::dialect::{port, portal, spectra, wso2};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -41,6 +41,7 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(spectra::get_export_status))
         .routes(routes!(port::create_access_token))
         .routes(routes!(port::list_port_audit_log))
+        .routes(routes!(wso2::list_wso2_audit_logs))
         .routes(routes!(ops::get_livez))
         .routes(routes!(ops::get_readyz))
         .routes(routes!(ops::get_metrics))
@@ -83,6 +84,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     if is_spectra(uri.path()) {
         return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
     }
+    if uri.path().starts_with(wso2::PREFIX) {
+        return wso2::Refusal::no_resource(&uri).into_response();
+    }
     Problem::nothing_at(uri.path()).into_response()
 }
 
@@ -95,6 +99,9 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     }
     if is_spectra(uri.path()) {
         return spectra::Refusal::new(spectra::Kind::NotFound, "There is no such operation").into_response();
+    }
+    if uri.path().starts_with(wso2::PREFIX) {
+        return wso2::Refusal::no_method(&method, &uri).into_response();
     }
     Problem::new(Kind::MethodNotAllowed, format!("{} has no method {method}", uri.path())).into_response()
 }
@@ -134,6 +141,7 @@ fn family(path: &str) -> &'static str {
         _ if path.starts_with("/api/audit-log/") => "portal",
         _ if is_spectra(path) => "spectra",
         _ if path.starts_with(port::PREFIX) => "port",
+        _ if path.starts_with(wso2::PREFIX) => "wso2",
         _ => "other",
     }
 }

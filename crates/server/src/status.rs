@@ -4,16 +4,16 @@
 //! |---|---|---|
 //! | native | [`api::Problem`](crate::api::problem::Problem) | RFC 9457 `application/problem+json` |
 //! | Portal | [`portal::Refusal`](crate::dialect::portal::Refusal) | Backstage's error body |
-//! | Spectra Assure | [`spectra::Refusal`](crate::dialect::spectra::Refusal) | `{"detail": "…"}` |
-//! | Port | [`port::Refusal`](crate::dialect::port::Refusal) | `{ok, error, message}` |
+//! | Spectra Assure | [`spectra::Refusal`] | `{"detail": "…"}` |
+//! | Port | [`port::Refusal`] | `{ok, error, message}` |
+//! | WSO2 | [`wso2::Refusal`] | its gateway's `{code, message, description}` |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
 
 use crate::api::problem::Kind;
-use crate::dialect::port;
 use crate::dialect::portal::Name;
-use crate::dialect::spectra;
+use crate::dialect::{port, spectra, wso2};
 
 /// Something was read.
 pub(crate) const FOUND: StatusCode = StatusCode::OK;
@@ -86,5 +86,19 @@ pub(crate) fn port(name: port::Name) -> StatusCode {
         port::Name::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         port::Name::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         port::Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status that WSO2's gateway gives to a refusal.
+pub(crate) fn wso2(name: wso2::Name) -> StatusCode {
+    match name {
+        wso2::Name::Invalid => StatusCode::BAD_REQUEST,
+        wso2::Name::MissingCredentials | wso2::Name::InvalidCredentials => StatusCode::UNAUTHORIZED,
+        wso2::Name::NotAllowed => StatusCode::FORBIDDEN,
+        wso2::Name::NotFound => StatusCode::NOT_FOUND,
+        wso2::Name::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        wso2::Name::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        wso2::Name::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        wso2::Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -55,10 +55,17 @@ fn every_path_and_method_is_there() {
         let token = server.scoped(DEFAULT_ORGANIZATION, &Scope::ALL).await;
         let logs = server.get(&token, "/api/v1/logs").await.expect(200);
         let log = logs["data"][0]["id"].as_str().unwrap();
+        let (organization, _) = server.catalog().await.organization_or_new(DEFAULT_ORGANIZATION).await.unwrap();
+        let uuid = organization.uuid().to_string();
         let mut seen = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
-            let path = path.replace("{id}", &id).replace("{log}", log).replace("{resource}", "checkpoint");
-            let path = path.replace("{from}", "port").replace("{secret}", "s-0123456789abcdef");
+            let path = path
+                .replace("{orgUuid}", &uuid)
+                .replace("{id}", &id)
+                .replace("{log}", log)
+                .replace("{resource}", "checkpoint")
+                .replace("{from}", "port")
+                .replace("{secret}", "s-0123456789abcdef");
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let request = server.request(method.clone(), &path).bearer_auth(&token);
@@ -70,7 +77,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 14);
+        assert_eq!(seen, 17);
     });
 }
 
@@ -94,6 +101,15 @@ fn what_is_answered_has_a_documented_status() {
         }
         for status in [200, 400, 401, 403, 503] {
             has(AUDIT, "get", status);
+        }
+        for status in [200, 401, 403, 404, 422, 429, 500, 503] {
+            has("/v1/audit-log", "get", status);
+        }
+        for status in [200, 401, 403, 413, 422, 503] {
+            has("/v1/auth/access_token", "post", status);
+        }
+        for status in [200, 400, 401, 403, 404, 413, 500, 503] {
+            has("/audit-logging/1.0.0/orgs/{orgUuid}/audit-logs", "post", status);
         }
     });
 }

@@ -35,3 +35,4 @@ mod webhooks;
 mod wire;
 mod witness;
 mod writes;
+mod wso2;

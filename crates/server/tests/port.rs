@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::{Grant, Scope, new_token};
 
-use crate::harness::{Server, answer, run};
+use crate::harness::{MINIMAL, Server, answer, run};
 
 const AUDIT_LOG: &str = "/v1/audit-log";
 
@@ -32,6 +32,27 @@ fn an_access_token_dies_with_the_token_that_it_was_given_for() {
         }
         let refused = json!({"ok": false, "error": "unauthorized", "message": "Illegal token"});
         assert_eq!(server.get(token, AUDIT_LOG).await.expect(401), refused);
+    });
+}
+
+#[test]
+fn an_answer_has_ten_thousand_records_and_a_list_a_hundred_values() {
+    run(async {
+        let server = Server::start().await;
+        for events in [5_000, 5_000, 1] {
+            server.post(vec![MINIMAL; events].join("\n")).await.expect(201);
+        }
+        for query in ["", "&limit=10000"] {
+            let found = server.get(&server.token, &format!("{AUDIT_LOG}?includes=action{query}")).await.expect(200);
+            assert_eq!(found["audits"].as_array().unwrap().len(), 10_000);
+        }
+        for name in ["origin", "resources"] {
+            let values = |count: usize| vec![format!("{name}=x"); count].join("&");
+            for (count, status) in [(100, 200), (101, 422)] {
+                let path = format!("{AUDIT_LOG}?{}", values(count));
+                assert_eq!(server.get(&server.token, &path).await.status, status, "{name} {count}");
+            }
+        }
     });
 }
 

@@ -1,5 +1,5 @@
-//! The Spectra Assure dialect as the vendor's own client, PyPI `spectra-assure-sdk`, sees it: it orders exports with
-//! every filter, waits for them, and fetches their files. It comes through a portal's path.
+//! The Spectra Assure dialect as the vendor's own client, `spectra-assure-sdk`, sees it: it orders exports with every
+//! filter, waits for them, and fetches their files. It comes through a portal's path.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -24,6 +24,7 @@ use utoipa::{Modify, OpenApi};
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "Spectra Assure", description = "The audit-log exports of the Spectra Assure Portal"),
         (name = "Port", description = "The audit log API of Port"),
+        (name = "WSO2", description = "The audit log API of WSO2's API Platform and Choreo"),
         (name = "operations", description = "Health and counters"),
     )
 )]

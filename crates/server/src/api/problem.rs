@@ -121,14 +121,14 @@ impl Problem {
         Self(kind, Box::new(document))
     }
 
-    /// The path is nobody's.
-    pub(crate) fn nothing_at(path: &str) -> Self {
-        Self::new(Kind::NotFound, format!("there is nothing at {path}; see /api/docs"))
-    }
-
     /// What kind of problem it is, and what is wrong, for dialects that have a shape of their own for it.
     pub(crate) fn kind_and_detail(self) -> (Kind, String) {
         (self.0, self.1.detail)
+    }
+
+    /// The path is nobody's.
+    pub(crate) fn nothing_at(path: &str) -> Self {
+        Self::new(Kind::NotFound, format!("there is nothing at {path}; see /api/docs"))
     }
 
     /// A parameter of the URL is wrong.

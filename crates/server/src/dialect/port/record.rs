@@ -46,12 +46,13 @@ pub(crate) struct PortRecord {
 /// Turns an event into Port's shape. The organization is the one that it is of.
 pub(super) fn of(canonical: &[u8], organization: &str) -> Result<Map<String, Value>, serde_json::Error> {
     let mut event: Value = serde_json::from_slice(canonical)?;
+    let is_ports = is_ports(&event);
     let mut meta = match event.get_mut("meta").map(Value::take) {
         Some(Value::Object(meta)) => meta,
         _ => Map::new(),
     };
     let left = match meta.get(PORT) {
-        Some(Value::Object(_)) => meta.remove(PORT),
+        Some(Value::Object(_)) if is_ports => meta.remove(PORT),
         _ => None,
     };
     let event = Event { event: &event, left: left.as_ref() };
@@ -70,6 +71,14 @@ pub(super) fn of(canonical: &[u8], organization: &str) -> Result<Map<String, Val
         lay_over(&mut record, left);
     }
     Ok(record)
+}
+
+/// Whether an event may have come in as a record of Port: its action is its action type, behind a resource if there is
+/// one. An event of another origin may have a key of `meta` that is called `port` too.
+fn is_ports(event: &Value) -> bool {
+    let text = |name| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let resource = text("action").strip_suffix(text("action_type"));
+    !text("action_type").is_empty() && resource.is_some_and(|resource| resource.is_empty() || resource.ends_with('.'))
 }
 
 /// An event, and what is left of the record of Port that it was.
@@ -191,3 +200,6 @@ fn lay_over(below: &mut Map<String, Value>, above: Map<String, Value>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
