@@ -1,5 +1,5 @@
 //! `cargo xtask bench ingest`: how fast the real server takes events over HTTP, with its client on the same machine.
-//! `cargo xtask bench storage` is in its own module.
+//! `cargo xtask bench storage` and `exports` are in their own modules.
 //!
 //! Two workloads, each on a fresh data folder below the target folder, so on a real disk. The client is written with
 //! the standard library, sends bodies that were built before and runs as a release build, so that it costs little of
@@ -8,6 +8,7 @@
 
 mod client;
 mod disk;
+mod exports;
 mod generate;
 mod report;
 mod server;
@@ -53,11 +54,14 @@ struct Measured {
 
 /// Runs a benchmark by its name.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let Some((name, flags)) = arguments.split_first() else { bail!("`bench` needs a name: ingest or storage") };
+    let Some((name, flags)) = arguments.split_first() else {
+        bail!("`bench` needs a name: ingest, storage or exports")
+    };
     match name.as_str() {
         "ingest" => run_ingest(flags),
         "storage" => storage::run(flags),
-        other => bail!("there is no benchmark `{other}`, only `ingest` and `storage`"),
+        "exports" => exports::run(flags),
+        other => bail!("there is no benchmark `{other}`, only `ingest`, `storage` and `exports`"),
     }
 }
 

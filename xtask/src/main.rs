@@ -29,6 +29,9 @@ The project's chores. Usage: cargo xtask CHORE
   bench storage [--events N[,N...]] [--peer-events N] [--queries N] [--no-peers] [--keep DIR]
                          size on disk and speed of queries, beside PostgreSQL and ClickHouse; writes
                          bench/results-storage.md
+  bench exports [--events N] [--keep DIR]
+                         how fast events are given out in each format, and the memory that takes; writes
+                         bench/results-exports.md
   help                   this text";
 
 fn main() -> ExitCode {

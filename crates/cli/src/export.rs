@@ -97,7 +97,6 @@ impl Format {
 /// What was ordered, noted beside the file until that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Noted {
-    url: String,
     format: String,
     filter: BTreeMap<String, String>,
     /// The export that the server makes of it.
@@ -123,7 +122,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
         return Err(Error::Usage(format!("{} is there already", file.display())));
     }
     let note = beside(file, ".export");
-    let noted = match Noted::read(&note, &client, &arguments)? {
+    let noted = match Noted::read(&note, &arguments)? {
         Some(noted) => noted,
         None => order(&client, &arguments, &note).await?,
     };
@@ -173,13 +172,12 @@ impl Arguments {
 
 impl Noted {
     /// What an earlier attempt ordered for this file, if there was one. It must have been the same.
-    fn read(path: &Path, client: &Client, arguments: &Arguments) -> Result<Option<Self>, Error> {
+    fn read(path: &Path, arguments: &Arguments) -> Result<Option<Self>, Error> {
         let Ok(text) = std::fs::read(path) else { return Ok(None) };
         let (name, filter) = (path.display(), arguments.filter()?);
         let other = || Error::Usage(format!("{name} is of another export; remove it, or choose another file"));
         let noted: Self = serde_json::from_slice(&text).map_err(|_| other())?;
-        let is_same = noted.url == client.base() && noted.format == arguments.format.name() && noted.filter == filter;
-        if !is_same {
+        if noted.format != arguments.format.name() || noted.filter != filter {
             return Err(other());
         }
         output::note(&format!("{}: going on with what was ordered before", arguments.file.display()));
@@ -197,7 +195,7 @@ async fn order(client: &Client, arguments: &Arguments, note: &Path) -> Result<No
         return Err(answer.refusal(client.base()));
     }
     let shown: Shown = read(client, &answer.body)?;
-    let noted = Noted { url: client.base().to_owned(), format: format.to_owned(), filter, id: shown.id };
+    let noted = Noted { format: format.to_owned(), filter, id: shown.id };
     let text = serde_json::to_vec(&noted).unwrap_or_default();
     replace(note, &text).map_err(|e| Error::Failed(format!("{}: {e}", note.display())))?;
     // What is there of an earlier order is of other bytes.

@@ -207,6 +207,12 @@ impl Harness {
         shown(&path)
     }
 
+    /// Ends it at once, as `kill -9` does, and gives its folder.
+    pub(crate) fn kill(self) -> TempDir {
+        self.process.kill();
+        self.folder
+    }
+
     /// Asks it to stop, and gives its code and its folder.
     pub(crate) fn stop(self) -> (Option<i32>, TempDir) {
         (self.process.stop(), self.folder)

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -116,10 +117,32 @@ fn check_segments(folder: &Path, catalog: &[&str], stored: usize) {
     let found: Value = serde_json::from_str(&ended.stdout).expect("one JSON object");
     let number = |key: &str| found[key].as_u64().expect("a number");
     assert!(number("events") <= stored as u64 && number("events") > stored as u64 / 2, "{found} of {stored}");
+    // Merging goes on behind the events, so a server that was busy to its end may have to go on for a while.
+    let (server, address) = serve(&shown(&data_dir), &[catalog, &FLUSH].concat());
+    let merged = || {
+        let (used, made) = (segments_used(&address), newest_segment(&data_dir));
+        (used < made / 2).then_some(()).ok_or(format!("{used} segments are in use of {made} that were made"))
+    };
+    let started = Instant::now();
+    while let Err(reason) = merged() {
+        assert!(started.elapsed() < DEADLINE, "{reason}");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// The number of the newest segment: how many were made.
+fn newest_segment(data_dir: &Path) -> u64 {
     let names = data_dir.join("segments").read_dir().expect("the folder is there");
     let ids = names.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse::<u64>().ok());
-    let newest = ids.max().expect("there is a segment");
-    assert!(number("segments") < newest / 2, "{} segments are in use of {newest} that were made", number("segments"));
+    ids.max().expect("there is a segment")
+}
+
+/// How many segments the server uses, as it says itself.
+fn segments_used(address: &str) -> u64 {
+    let output = Command::new("curl").args(["-sf", &format!("http://{address}/metrics")]).output().expect("curl runs");
+    let text = String::from_utf8(output.stdout).expect("metrics are text");
+    let line = text.lines().find_map(|line| line.strip_prefix("trailbook_segments "));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("no segments in {text}"))
 }
 
 /// Receives acknowledgements until there are so many.

@@ -7,6 +7,7 @@ mod harness;
 
 mod check;
 mod demo;
+mod export;
 mod kill;
 mod query;
 mod send;

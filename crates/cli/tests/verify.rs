@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{EVENTS, Ended, Harness, run, shown};
 
 /// Scopes of a token that may do everything here.
-const SCOPES: [&str; 8] =
+pub(crate) const SCOPES: [&str; 8] =
     ["--scope", "events.write", "--scope", "events.read", "--scope", "log.read", "--scope", "exports"];
 
 /// A server with events of several seconds, its token, and the key of its log.
@@ -37,7 +37,7 @@ pub(crate) fn logs(data_dir: &Path) -> Value {
 }
 
 /// The key of the open log.
-fn key_of(data_dir: &Path) -> String {
+pub(crate) fn key_of(data_dir: &Path) -> String {
     let logs = logs(data_dir);
     let open = logs.as_array().unwrap().iter().find(|log| log["state"] == "open").unwrap();
     open["vkey"].as_str().unwrap().to_owned()

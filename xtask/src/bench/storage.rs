@@ -19,7 +19,7 @@ use std::process::Stdio;
 const EVENTS_DEFAULT: u64 = 10_000_000;
 const PEER_EVENTS_DEFAULT: u64 = 2_000_000;
 const QUERIES_DEFAULT: u64 = 200;
-const SEED: u64 = 1;
+pub(super) const SEED: u64 = 1;
 
 /// What is to be measured.
 struct Flags {
@@ -93,7 +93,7 @@ fn parse_flags(words: &[String]) -> Result<Flags> {
 }
 
 /// A number above 0, with `k` for thousands or `M` for millions.
-fn parse_count(text: impl AsRef<str>) -> Result<u64> {
+pub(super) fn parse_count(text: impl AsRef<str>) -> Result<u64> {
     let text = text.as_ref();
     let (digits, factor) = match (text.strip_suffix('k'), text.strip_suffix('M')) {
         (Some(digits), _) => (digits, 1_000),
@@ -105,10 +105,7 @@ fn parse_count(text: impl AsRef<str>) -> Result<u64> {
 }
 
 fn measure(flags: &Flags, folder: &Path) -> Result<Measured> {
-    let mut build = repository::cargo()?;
-    build.args(["build", "--release", "--locked", "--package", "trailbook-query", "--example", "bench"]);
-    repository::run(&mut build)?;
-    let program = repository::target_folder()?.join("release/examples/bench");
+    let program = build()?;
     let fsync = disk::measure(folder)?;
     let mut runs = Vec::new();
     for &events in &flags.sizes {
@@ -120,6 +117,14 @@ fn measure(flags: &Flags, folder: &Path) -> Result<Measured> {
         peers = peers::Held { program: &program, folder: &folder }.measure()?;
     }
     Ok(Measured { fsync, runs, peers })
+}
+
+/// Builds the program that fills and asks stores.
+pub(super) fn build() -> Result<PathBuf> {
+    let mut build = repository::cargo()?;
+    build.args(["build", "--release", "--locked", "--package", "trailbook-query", "--example", "bench"]);
+    repository::run(&mut build)?;
+    Ok(repository::target_folder()?.join("release/examples/bench"))
 }
 
 /// PostgreSQL holds one event in so many.

@@ -37,8 +37,8 @@ use progress::LogProgress;
 pub(crate) use progress::{Done, FileDone, FormatName, Progress, Request};
 
 /// Events of one chunk, and bytes of their canonical form, whichever comes first.
-const CHUNK_EVENTS: u64 = 65_536;
-const CHUNK_BYTES: u64 = 64 * 1024 * 1024;
+const CHUNK_EVENTS: u64 = 16_384;
+const CHUNK_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Why a job did not end.
 #[derive(Debug)]
