@@ -28,6 +28,8 @@ pub(crate) struct Standing {
     pub(crate) remaining: u32,
     /// Seconds until the next window, at least 1.
     pub(crate) reset_seconds: i64,
+    /// When that begins, in seconds since 1970.
+    pub(crate) reset_at: i64,
     /// Whether this request is one too many.
     pub(crate) is_over: bool,
 }
@@ -51,6 +53,7 @@ impl Windows {
         Standing {
             remaining: PORT_REQUESTS_MAX.saturating_sub(window.requests),
             reset_seconds: rest_ms.saturating_add(999) / 1_000,
+            reset_at: window.began_ms.saturating_add(WINDOW_MS).saturating_add(999) / 1_000,
             is_over: window.requests > PORT_REQUESTS_MAX,
         }
     }
@@ -70,11 +73,11 @@ mod tests {
             assert_eq!((standing.remaining, standing.is_over), (PORT_REQUESTS_MAX - n, false));
         }
         let over = windows.count_of(one, 4 + length_ms);
-        assert_eq!(over, Standing { remaining: 0, reset_seconds: 1, is_over: true });
+        assert_eq!(over, Standing { remaining: 0, reset_seconds: 1, reset_at: PORT_WINDOW_SECONDS + 1, is_over: true });
         assert_eq!(windows.count_of(other, 5).remaining, PORT_REQUESTS_MAX - 1);
         let next = windows.count_of(one, 5 + length_ms);
-        let reset_seconds = PORT_WINDOW_SECONDS;
-        assert_eq!(next, Standing { remaining: PORT_REQUESTS_MAX - 1, reset_seconds, is_over: false });
+        let (reset_seconds, reset_at) = (PORT_WINDOW_SECONDS, 2 * PORT_WINDOW_SECONDS + 1);
+        assert_eq!(next, Standing { remaining: PORT_REQUESTS_MAX - 1, reset_seconds, reset_at, is_over: false });
         assert!(!windows.count_of(one, 0).is_over, "a clock that went back");
     }
 }

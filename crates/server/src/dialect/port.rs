@@ -268,7 +268,7 @@ fn rated(mut response: Response, standing: Option<Standing>) -> Response {
     headers.insert("x-ratelimit-period", PORT_WINDOW_SECONDS.into());
     headers.insert("x-ratelimit-limit", PORT_REQUESTS_MAX.into());
     headers.insert("x-ratelimit-remaining", standing.remaining.into());
-    headers.insert("x-ratelimit-reset", standing.reset_seconds.into());
+    headers.insert("x-ratelimit-reset", standing.reset_at.into());
     if standing.is_over {
         headers.insert(header::RETRY_AFTER, standing.reset_seconds.into());
     }
