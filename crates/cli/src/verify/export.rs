@@ -64,6 +64,8 @@ struct LogOf {
 enum Kind {
     Complete,
     Members,
+    /// The events are in another format than NDJSON, and nothing opens their entries.
+    Nothing,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +105,10 @@ pub(super) fn verify(path: &Path, keys: &Keys) -> Result<Vec<String>, Wrong> {
         serde_json::from_str(&files.read(MANIFEST)?).map_err(|e| Wrong::Refused(format!("{MANIFEST}: {e}")))?;
     if manifest.format != FORMAT {
         return Err(Wrong::Refused(format!("its format is {:?}, this trailbook reads {FORMAT}", manifest.format)));
+    }
+    if manifest.logs.iter().any(|log| log.kind == Kind::Nothing) {
+        let reason = "its events are in a format that proves nothing; the same export as NDJSON does";
+        return Err(Wrong::refused(reason));
     }
     let mut sentences = Vec::new();
     files.with(EVENTS, &mut |events| {
@@ -241,6 +247,7 @@ impl Reading<'_, '_, '_> {
         match self.log.kind {
             Kind::Complete => self.complete(&trusted, &last_seen),
             Kind::Members => self.members(&trusted),
+            Kind::Nothing => Err(Wrong::refused("it has no openings")),
         }
     }
 
