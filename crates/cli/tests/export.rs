@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -42,6 +42,9 @@ fn each_format_is_a_file_that_leaves_nothing_behind() {
         assert!(ended.stderr.contains(": 132 events, "), "{ended:?}");
         assert_eq!(ended.stderr.contains("trailbook verify"), format == "ndjson");
         assert_eq!((files_of(&file)[0].as_str(), listed(&filled).len()), (events, 0));
+        let verified = run(["verify", "--key", &filled.key, &shown(&file)]);
+        assert_eq!(verified.code, Some(i32::from(format != "ndjson")), "{verified:?}");
+        assert!(format == "ndjson" || verified.stderr.contains("the same export as NDJSON does"), "{verified:?}");
     }
     let left: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 6, "the data folder and five files: {left:?}");
@@ -126,4 +129,25 @@ fn an_export_whose_server_is_killed_goes_on_and_is_whole() {
     assert_eq!(proven.code, Some(0), "{proven:?}");
     let words = "Proven complete: all 60,001 events recorded";
     assert!(proven.stdout.contains(words), "{proven:?}");
+    deleted_while_it_is_made(&filled);
+}
+
+/// Whoever deletes an export that is being made stops it, and nothing of it is left.
+fn deleted_while_it_is_made(filled: &Filled) {
+    let file = shown(&filled.server.folder.path().join("deleted.zip"));
+    let mut command = trailbook(["export", "--url", &filled.server.url, "--token", &filled.token, &file]);
+    let waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    filled.server.wait_until(|| listed(filled).first().is_some_and(|export| export["percent"].as_u64() > Some(0)));
+    let export = listed(filled)[0].clone();
+    assert_eq!(export["state"], "IN_PROGRESS", "it is deleted in the middle");
+    let url = format!("{}/api/v1/exports/{}", filled.server.url, export["id"].as_str().unwrap());
+    let token = format!("Authorization: Bearer {}", filled.token);
+    let deleted = Command::new("curl").args(["-sf", "-X", "DELETE", "-H", &token, &url]).status().unwrap();
+    assert!(deleted.success());
+    assert!(listed(filled).is_empty());
+    let ended: Ended = waiting.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("Not found: there is no export"), "{ended:?}");
+    let files = filled.server.data_dir().join("exports");
+    filled.server.wait_until(|| listed(filled).is_empty() && files.read_dir().unwrap().count() == 0);
 }

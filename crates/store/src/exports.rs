@@ -176,6 +176,15 @@ impl Catalog {
         rows.map_err(Error::catalog(READING))?.iter().map(read).collect()
     }
 
+    /// Those that wait or are being made, the oldest first.
+    pub async fn open_exports(&self) -> Result<Vec<ExportRow>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM exports WHERE state IN ($1, $2) ORDER BY created_ms, id");
+        let query =
+            sqlx::query(AssertSqlSafe(sql)).bind(ExportState::Pending.name()).bind(ExportState::InProgress.name());
+        let rows = query.fetch_all(self.pool()).await;
+        rows.map_err(Error::catalog(READING))?.iter().map(read).collect()
+    }
+
     /// The exports of an organization, the newest first.
     pub async fn exports_of(&self, organization: &Organization) -> Result<Vec<ExportRow>, Error> {
         let sql = format!("SELECT {COLUMNS} FROM exports WHERE organization = $1 ORDER BY created_ms DESC, id");

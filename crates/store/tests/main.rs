@@ -11,6 +11,7 @@ mod compaction;
 mod credentials;
 mod damage;
 mod disk;
+mod exports;
 mod failure;
 mod ids;
 mod keys;

@@ -60,7 +60,7 @@ impl Drop for Stop<'_> {
 
 /// Makes exports, the oldest first, few at once, until `stop` is ready; then returns as soon as all have stopped.
 pub(crate) async fn follow(app: &Arc<App>, stop: impl Future<Output = ()>) {
-    let mut made: JoinSet<Uuid> = JoinSet::new();
+    let mut made = JoinSet::new();
     {
         let _stop = Stop(&app.jobs);
         tokio::select! {
@@ -71,7 +71,7 @@ pub(crate) async fn follow(app: &Arc<App>, stop: impl Future<Output = ()>) {
     while made.join_next().await.is_some() {}
 }
 
-async fn make(app: &Arc<App>, made: &mut JoinSet<Uuid>) {
+async fn make(app: &Arc<App>, made: &mut JoinSet<()>) {
     if let Err(error) = remove_strangers(app).await {
         tracing::warn!(%error, "files of exports that are not listed any more were not removed");
     }
@@ -88,39 +88,33 @@ async fn make(app: &Arc<App>, made: &mut JoinSet<Uuid>) {
         }
         tokio::select! {
             () = app.jobs.waiting.notified() => {}
-            Some(ended) = made.join_next() => {
-                if let Ok(id) = ended {
-                    app.jobs.running().remove(&id);
-                }
-            }
+            Some(_) = made.join_next() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
 }
 
 /// Starts what waits, as far as there is room.
-async fn start_next(app: &Arc<App>, made: &mut JoinSet<Uuid>) -> Result<(), Error> {
+async fn start_next(app: &Arc<App>, made: &mut JoinSet<()>) -> Result<(), Error> {
     if made.len() >= EXPORT_JOBS_RUNNING_MAX {
         return Ok(());
     }
-    let rows = app.store.catalog().exports().await?;
+    let rows = app.store.catalog().open_exports().await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
     let organizations = app.store.catalog().organizations().await?;
     for row in rows {
         if made.len() >= EXPORT_JOBS_RUNNING_MAX {
             break;
         }
-        let is_open = matches!(row.state, ExportState::Pending | ExportState::InProgress);
-        if !is_open || app.jobs.running().contains_key(&row.id) {
+        if app.jobs.running().contains_key(&row.id) {
             continue;
         }
         let Some(organization) = organizations.iter().find(|organization| row.is_of(organization)) else { continue };
         let (app, organization) = (Arc::clone(app), organization.clone());
         let cancel = app.jobs.begin(row.id);
-        made.spawn(async move {
-            let id = row.id;
-            one(&app, organization, row, cancel).await;
-            id
-        });
+        made.spawn(async move { one(&app, organization, row, cancel).await });
     }
     Ok(())
 }
@@ -130,25 +124,36 @@ async fn one(app: &Arc<App>, organization: Organization, row: ExportRow, cancel:
     let (id, started) = (row.id, Instant::now());
     let work = {
         let app = Arc::clone(app);
-        let job = Job::new(&app, organization, row, cancel);
+        let job = Job::new(&app, organization, row, cancel.clone());
         tokio::task::spawn_blocking(move || job?.run())
     };
-    match work.await.unwrap_or_else(|e| Err(Stopped::Failed(format!("its thread ended: {e}")))) {
+    let ended = work.await.unwrap_or_else(|e| Err(Stopped::Failed(format!("its thread ended: {e}"))));
+    let catalog = app.store.catalog();
+    let is_there = !matches!(catalog.export(id).await, Ok(None));
+    match ended {
         Ok(()) => tracing::info!(export = %id, seconds = started.elapsed().as_secs(), "an export is done"),
-        Err(Stopped::Cancelled) => {}
-        Err(Stopped::Failed(reason)) => {
+        Err(Stopped::Cancelled) if cancel.is_cancelled() || !is_there => {}
+        Err(stopped) => {
+            let reason = match stopped {
+                Stopped::Failed(reason) => reason,
+                Stopped::Cancelled => "it stopped by itself".to_owned(),
+            };
             tracing::error!(export = %id, reason, "an export failed");
             let stays_ms = Some(app.exports_kept_ms);
             let change = ExportChange { state: ExportState::Failed, progress: "", result: &reason, stays_ms };
-            if let Err(error) = app.store.catalog().change_export(id, change).await {
+            if let Err(error) = catalog.change_export(id, change).await {
                 tracing::warn!(%error, export = %id, "it is tried again later");
-                return;
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-            remove_files(app.store.export_files(), id, |_| true);
         }
     }
-    // Whoever removed it meanwhile left its files to us.
-    if let Ok(None) = app.store.catalog().export(id).await {
+    // Whoever removes it from here on removes its files too; those of what was removed before are ours.
+    app.jobs.running().remove(&id);
+    let is_over = match catalog.export(id).await {
+        Ok(row) => row.is_none_or(|row| row.state == ExportState::Failed),
+        Err(_) => false,
+    };
+    if is_over {
         remove_files(app.store.export_files(), id, |_| true);
     }
 }
