@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     match name.as_str() {
         "ingest" => run_ingest(flags),
         "storage" => storage::run(flags),
+        "exports" if cfg!(debug_assertions) => optimized("exports", flags),
         "exports" => exports::run(flags),
         other => bail!("there is no benchmark `{other}`, only `ingest`, `storage` and `exports`"),
     }
@@ -68,12 +69,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn run_ingest(flags: &[String]) -> Result<()> {
     let limits = parse_flags(flags)?;
     if cfg!(debug_assertions) {
-        // An unoptimized client would cost several times as much of the processors that it shares with the server.
-        let mut itself = repository::cargo()?;
-        itself.args(["run", "--release", "--quiet", "--locked", "--package", "xtask", "--", "bench", "ingest"]);
-        return repository::run(itself.args(flags));
+        return optimized("ingest", flags);
     }
     ingest(limits)
+}
+
+/// Runs a benchmark again as a release build: an unoptimized client would cost several times as much of the processors
+/// that it shares with the server.
+fn optimized(name: &str, flags: &[String]) -> Result<()> {
+    let mut itself = repository::cargo()?;
+    itself.args(["run", "--release", "--quiet", "--locked", "--package", "xtask", "--", "bench", name]);
+    repository::run(itself.args(flags))
 }
 
 fn parse_flags(flags: &[String]) -> Result<Limits> {

@@ -27,7 +27,8 @@ impl Server {
         let log = folder.join("log");
         let port = repository::free_port()?;
         let mut create = repository::command(binary)?;
-        create.args(["token", "create", "--name", "bench", "--scope", "events.write", "--data-dir"]).arg(&data);
+        let name = format!("bench-{}", std::process::id());
+        create.args(["token", "create", "--name", &name, "--scope", "events.write", "--data-dir"]).arg(&data);
         let token = repository::output(&mut create)?.trim().to_owned();
         let mut serve = repository::command(binary)?;
         serve.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(&data);
