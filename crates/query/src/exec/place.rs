@@ -1,8 +1,8 @@
 //! Where a query looks: the rows of its log in one segment.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use trailbook_store::segment::Part;
 use trailbook_store::{LogNumber, Segment, SegmentPart, Snapshot};
@@ -12,7 +12,7 @@ use crate::{Error, Query};
 /// The rows of the query's log in one segment, which is opened when it is needed.
 pub(super) struct Place {
     source: SegmentPart,
-    segment: OnceLock<Arc<Segment>>,
+    segment: OnceCell<Arc<Segment>>,
 }
 
 impl Place {
@@ -25,7 +25,7 @@ impl Place {
                 && overlaps(&query.sequence, part.sequences)
         };
         let sources = snapshot.segments().into_iter().filter(may_match);
-        let place = |source| Self { source, segment: OnceLock::new() };
+        let place = |source| Self { source, segment: OnceCell::new() };
         sources.map(place).collect()
     }
 

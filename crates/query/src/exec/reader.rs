@@ -2,8 +2,7 @@
 //!
 //! A reader of a segment keeps a block of its rows, and to read many it loads dictionaries. Both take memory, so few
 //! readers are kept, fewer with dictionaries; and events are read in the order in which they lie, some thousand at a
-//! time, so that no block is taken apart twice. A long scan takes two threads for that: taking blocks apart is nearly
-//! all of its work.
+//! time, so that no block is taken apart twice.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,10 +21,6 @@ use crate::Error;
 const ROWS_PER_LOOKED_UP: u32 = 1_024;
 /// Rows that are read between two looks at which readers are in use.
 const READS_PER_CHECK: u64 = 1_024;
-/// Rows of a scan after which a second thread helps. It loads dictionaries of its own, so it must be worth that.
-const ONE_THREAD_MAX: u64 = 64 * 1024;
-/// Rows at once from which on it helps.
-const TWO_THREADS_MIN: usize = 512;
 
 /// Reads rows wherever they are.
 pub(super) struct Reader<'q> {
@@ -33,8 +28,6 @@ pub(super) struct Reader<'q> {
     opened: HashMap<usize, Opened<'q>>,
     is_scan: bool,
     reads: u64,
-    /// Reads the second half of what a scan reads at once, at the same time.
-    second: Option<Box<Reader<'q>>>,
 }
 
 struct Opened<'q> {
@@ -49,13 +42,12 @@ struct Opened<'q> {
 impl<'q> Reader<'q> {
     /// For a page.
     pub(super) fn new(places: &'q [Place]) -> Self {
-        Self { places, opened: HashMap::new(), is_scan: false, reads: 0, second: None }
+        Self { places, opened: HashMap::new(), is_scan: false, reads: 0 }
     }
 
     /// For all events that match.
     pub(super) fn scan(places: &'q [Place]) -> Self {
-        let second = Self { is_scan: true, ..Self::new(places) };
-        Self { is_scan: true, second: Some(Box::new(second)), ..Self::new(places) }
+        Self { is_scan: true, ..Self::new(places) }
     }
 
     /// Gives one row to `each`.
@@ -110,36 +102,13 @@ impl<'q> Reader<'q> {
         }
     }
 
-    /// Gives rows to `each` in their order, until it says no. A long scan reads in two threads.
+    /// Gives rows to `each` in their order, until it says no.
     pub(super) fn read_all(
         &mut self,
         ats: &[At<'q>],
         each: &mut impl FnMut(&At<'q>, &Row<'_>) -> bool,
     ) -> Result<bool, Error> {
-        let is_long = self.reads >= ONE_THREAD_MAX && ats.len() >= TWO_THREADS_MIN;
-        let second = if is_long { self.second.take() } else { None };
-        let Some(mut second) = second else {
-            let held = if self.is_scan { self.hold(ats)? } else { Held::default() };
-            return self.give(ats, &held, each);
-        };
-        let (first_ats, second_ats) = ats.split_at(ats.len() / 2);
-        let (first_held, second_held) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| second.hold_all(second_ats));
-            let first = self.hold_all(first_ats);
-            (first, other.join().unwrap_or_else(|_| Err(Error::Failed("a thread that reads rows ended".to_owned()))))
-        });
-        let goes_on = self.give(first_ats, &first_held?, each)? && second.give(second_ats, &second_held?, each)?;
-        self.second = Some(second);
-        Ok(goes_on)
-    }
-
-    /// Gives rows that were read before, and reads the others.
-    fn give(
-        &mut self,
-        ats: &[At<'q>],
-        held: &Held,
-        each: &mut impl FnMut(&At<'q>, &Row<'_>) -> bool,
-    ) -> Result<bool, Error> {
+        let held = if self.is_scan { self.hold(ats)? } else { Held::default() };
         for (number, at) in ats.iter().enumerate() {
             let goes_on = match held.row(number) {
                 Some(row) => each(at, &row),
@@ -155,21 +124,12 @@ impl<'q> Reader<'q> {
     /// Reads rows of segments in the order in which they lie, as many as there is room for, if blocks would otherwise
     /// be read again and again.
     fn hold(&mut self, ats: &[At<'q>]) -> Result<Held, Error> {
+        let mut held = Held::default();
         let order = in_place(ats);
         if !is_scattered(ats, &order) {
-            return Ok(Held::default());
+            return Ok(held);
         }
-        self.hold_in(order, ats.len())
-    }
-
-    /// The same, also where rows come as they lie.
-    fn hold_all(&mut self, ats: &[At<'q>]) -> Result<Held, Error> {
-        self.hold_in(in_place(ats), ats.len())
-    }
-
-    fn hold_in(&mut self, order: Vec<(usize, u32, usize)>, count: usize) -> Result<Held, Error> {
-        let mut held = Held::default();
-        held.rows.resize(count, None);
+        held.rows.resize(ats.len(), None);
         for (place, row, number) in order {
             if held.text.len() >= HELD_BYTES_MAX {
                 break;
@@ -180,9 +140,8 @@ impl<'q> Reader<'q> {
     }
 }
 
-/// Whether a reader may load more. A scan has two.
 fn has_room(dictionaries_bytes: u64) -> bool {
-    dictionaries_bytes < SCAN_DICTIONARIES_BYTES_MAX / 2
+    dictionaries_bytes < SCAN_DICTIONARIES_BYTES_MAX
 }
 
 /// Rows of segments in the order in which they lie, by place and row, each with its number among all.
@@ -275,8 +234,8 @@ mod tests {
 
     #[test]
     fn dictionaries_are_loaded_while_there_is_room() {
-        assert!(has_room(SCAN_DICTIONARIES_BYTES_MAX / 2 - 1));
-        assert!(!has_room(SCAN_DICTIONARIES_BYTES_MAX / 2));
+        assert!(has_room(SCAN_DICTIONARIES_BYTES_MAX - 1));
+        assert!(!has_room(SCAN_DICTIONARIES_BYTES_MAX));
     }
 
     #[test]

@@ -6,7 +6,6 @@ mod check;
 mod damage;
 mod events;
 mod limits;
-mod long;
 mod many;
 mod memory;
 mod oracle;
