@@ -56,9 +56,9 @@ const ZIP: &str = "zip";
     security(("token" = ["exports"])),
     responses(
         (status = 200, description = "The export", content(
-            (Vec<u8> = "application/zip"), (String = "application/x-ndjson"), (String = "text/csv"),
-            (String = "text/plain"), (Vec<u8> = "application/vnd.apache.parquet"),
-            (Vec<u8> = "application/gzip"), (Vec<u8> = "application/zstd"),
+            (String = "application/zip"), (String = "application/x-ndjson"), (String = "text/csv"),
+            (String = "text/plain"), (String = "application/vnd.apache.parquet"),
+            (String = "application/gzip"), (String = "application/zstd"),
         )),
         (status = 400, description = "A parameter is unknown or malformed", body = ProblemDocument),
         (status = 401, description = "No valid token", body = ProblemDocument),
