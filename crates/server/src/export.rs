@@ -10,7 +10,7 @@
 //! with the entries beside it. Any other has *members*: each event is shown to be in its log, and nothing more. Both
 //! use the inclusion proofs of RFC 6962 alone. `docs/verify.md` is the page for those who check it.
 //!
-//! [`write`] makes them while they are sent: the files are parts of a ZIP that is written while it is read, and events
+//! [`write()`] makes them while they are sent: the files are parts of a ZIP that is written while it is read. Events
 //! are looked for twice, once for each of the first two files, in the same snapshot. [`jobs`] makes them as files that
 //! are fetched later, in one pass, and goes on after a restart. Memory does not grow with either.
 

@@ -1,7 +1,7 @@
 //! The formats in which events are handed over. `docs/formats.md` has every field of each.
 //!
 //! A format of lines has one line for each event, and nothing that lines share but a header, so parts of an export can
-//! be written apart and joined end to end. A Parquet file is whole in itself; [`parquet::join::join`] joins several.
+//! be written apart and joined end to end. A Parquet file is whole in itself; [`parquet::join()`] joins several.
 
 pub(crate) mod parquet;
 
