@@ -10,9 +10,9 @@
 
 use crate::error::Error;
 use crate::json::{Object, Value};
-use crate::model::{Actor, ActorType, Channel, Context, ContextKey, Event, Failure, Outcome, Severity, Target, Text};
+use crate::model::{Actor, ActorType, Channel, Context, ContextKey, Event, Outcome, Severity, Target, Text};
 
-use super::record::{Record, TimeForm, own_id, text_at};
+use super::record::{Record, TimeForm, error_or_message, own_id, text_at};
 use super::{Given, check_source, new_id};
 
 /// The key of `meta` that what has no field is left under, and the source of a record without an origin.
@@ -43,11 +43,7 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
     let occurred_at = record.time(&["trigger", "at"], TimeForm::Text, given)?.unwrap_or(given.now);
     let id = own_id(&mut record, PORT, &IDS).unwrap_or_else(|| new_id(given));
     let outcome = outcome(&mut record);
-    let message = record.text(&["message"]);
-    let (error, message) = match outcome {
-        Outcome::Failed => (message.map(|message| Failure { name: None, message: Some(message) }), None),
-        _ => (None, message),
-    };
+    let (error, message) = error_or_message(record.text(&["message"]), outcome);
     let (context, targets) = places(&mut record, resource.as_ref(), channel(&source));
     let actor = actor(&mut record);
     let changes = record.changes(&["diff", "before"], &["diff", "after"])?;

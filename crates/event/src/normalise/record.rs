@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, push_segment};
 use crate::json::{Object, Value};
-use crate::model::{Changes, Outcome, Text};
+use crate::model::{Changes, Failure, Outcome, Text};
 use crate::time::Timestamp;
 
 use super::fields::{Inexact, check_free, check_free_below, shortened, text, timestamp};
@@ -140,6 +140,17 @@ pub(super) enum TimeForm {
     Text,
     /// So, or as milliseconds since 1970.
     TextOrMillis,
+}
+
+/// What a record says of how it ended: what went wrong, or a message of what went well.
+pub(super) fn error_or_message<'a>(
+    said: Option<Text<'a>>,
+    outcome: Outcome,
+) -> (Option<Failure<'a>>, Option<Text<'a>>) {
+    match outcome {
+        Outcome::Failed | Outcome::Denied => (said.map(|said| Failure { name: None, message: Some(said) }), None),
+        Outcome::Succeeded | Outcome::Initiated => (None, said),
+    }
 }
 
 fn of_millis(text: &str, at: &str) -> Result<Timestamp, Error> {

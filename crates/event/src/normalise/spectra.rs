@@ -11,12 +11,10 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::json::Object;
-use crate::model::{
-    Actor, ActorType, Channel, Context, ContextKey, Event, Failure, Group, Outcome, Severity, Target, Text,
-};
+use crate::model::{Actor, ActorType, Channel, Context, ContextKey, Event, Group, Outcome, Severity, Target, Text};
 use crate::vocabulary::spectra;
 
-use super::record::{Record, TimeForm, is_text, own_id};
+use super::record::{Record, TimeForm, error_or_message, is_text, own_id};
 use super::{Given, new_id};
 
 /// The source of these events, and the key of `meta` that what has no field is left under.
@@ -96,11 +94,7 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
     record.take(&["action"]);
     let occurred_at = record.time(&["timestamp"], TimeForm::Text, given)?.unwrap_or(given.now);
     let outcome = outcome(&mut record)?;
-    let said = said(&mut record, outcome);
-    let (error, message) = match outcome {
-        Outcome::Succeeded => (None, said),
-        _ => (said.map(|message| Failure { name: None, message: Some(message) }), None),
-    };
+    let (error, message) = error_or_message(said(&mut record, outcome), outcome);
     let id = own_id(&mut record, SPECTRA, &[&["id"]]).unwrap_or_else(|| new_id(given));
     let target = target(&mut record, &action);
     let context = context(&mut record);

@@ -8,10 +8,10 @@
 
 use crate::error::Error;
 use crate::json::{Object, Value};
-use crate::model::{Actor, ActorType, Context, ContextKey, Event, Failure, Outcome, Severity, Target, Text};
+use crate::model::{Actor, ActorType, Context, ContextKey, Event, Outcome, Severity, Target, Text};
 use crate::vocabulary::wso2;
 
-use super::record::{Record, TimeForm, is_text, own_id};
+use super::record::{Record, TimeForm, error_or_message, is_text, own_id};
 use super::{Given, new_id};
 
 /// The source of these events, and the key of `meta` that what has no field is left under.
@@ -36,11 +36,7 @@ pub(super) fn event<'a>(members: Object<'a>, given: &Given) -> Result<Event<'a>,
     };
     record.take(&["action"]);
     let known = wso2::operation(&action).filter(|operation| !operation.action_type.is_empty());
-    let said = record.text(&["message"]);
-    let (error, message) = match outcome {
-        Outcome::Failed => (said.map(|message| Failure { name: None, message: Some(message) }), None),
-        _ => (None, said),
-    };
+    let (error, message) = error_or_message(record.text(&["message"]), outcome);
     let id = own_id(&mut record, WSO2, &[&["id"]]).unwrap_or_else(|| new_id(given));
     let targets = targets(&mut record);
     let actor = actor(&mut record);
