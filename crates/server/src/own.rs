@@ -5,7 +5,7 @@ use trailbook_event::{
     Actor, ActorType, Channel, Context, ContextKey, Event, OWN_SOURCE, Outcome, Severity, Target, json,
 };
 use trailbook_event::{Timestamp, Uuid};
-use trailbook_store::{Append, Credential, CredentialId, Error, Organization};
+use trailbook_store::{Append, Credential, Error};
 
 use crate::app::App;
 
@@ -13,28 +13,18 @@ use crate::app::App;
 pub(crate) struct Deed<'a> {
     pub(crate) action: &'static str,
     pub(crate) action_type: &'static str,
-    /// Who did it; the server itself where nobody did.
-    pub(crate) by: Option<&'a Credential>,
+    /// Who did it: the deed goes into the log of their organization.
+    pub(crate) by: &'a Credential,
     pub(crate) targets: Vec<Target<'a>>,
     pub(crate) message: String,
     pub(crate) meta: json::Object<'a>,
 }
 
 /// Records a deed, and returns when that is durable: so nothing is done that is not recorded.
-pub(crate) async fn record(
-    app: &App,
-    (organization, credential): (&Organization, CredentialId),
-    deed: Deed<'_>,
-) -> Result<(), Error> {
+pub(crate) async fn record(app: &App, deed: Deed<'_>) -> Result<(), Error> {
     let now = Timestamp::from_millis(app.clock.now_ms());
     let mut context = Context::default();
-    if deed.by.is_some() {
-        context.set(ContextKey::Channel, Channel::Api.name().into());
-    }
-    let actor = match deed.by {
-        Some(credential) => (ActorType::Service, credential.name()),
-        None => (ActorType::System, OWN_SOURCE),
-    };
+    context.set(ContextKey::Channel, Channel::Api.name().into());
     let event = Event {
         id: Uuid::nil(),
         occurred_at: now,
@@ -45,7 +35,13 @@ pub(crate) async fn record(
         severity: Severity::Medium,
         outcome: Outcome::Succeeded,
         error: None,
-        actor: Some(Actor { kind: actor.0, id: Some(actor.1.into()), name: None, email: None, groups: Vec::new() }),
+        actor: Some(Actor {
+            kind: ActorType::Service,
+            id: Some(deed.by.name().into()),
+            name: None,
+            email: None,
+            groups: Vec::new(),
+        }),
         on_behalf_of: Vec::new(),
         targets: deed.targets,
         context,
@@ -54,6 +50,11 @@ pub(crate) async fn record(
         meta: deed.meta,
     };
     let item = app.pipeline.own(event).map_err(|reason| Error::Damaged { what: "an own event".to_owned(), reason })?;
-    let append = Append { organization: organization.clone(), credential, items: vec![item], remember: None };
+    let append = Append {
+        organization: deed.by.organization().clone(),
+        credential: deed.by.id(),
+        items: vec![item],
+        remember: None,
+    };
     app.store.append(append).await.map(|_| ())
 }

@@ -34,6 +34,12 @@ pub enum ExportState {
 
 impl ExportState {
     const ALL: [ExportState; 4] = [Self::Pending, Self::InProgress, Self::Done, Self::Failed];
+    const OPEN: [ExportState; 2] = [Self::Pending, Self::InProgress];
+
+    /// Whether it waits or is being made.
+    pub fn is_open(self) -> bool {
+        Self::OPEN.contains(&self)
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -130,9 +136,7 @@ impl Catalog {
             .fetch_all(tx.connection())
             .await
             .map_err(&doing)?;
-        let is_open = |state: &&String| {
-            [ExportState::Pending, ExportState::InProgress].iter().any(|open| open.name() == state.as_str())
-        };
+        let is_open = |state: &&String| ExportState::OPEN.iter().any(|open| open.name() == state.as_str());
         let (open, all) = (states.iter().filter(is_open).count() as u64, states.len() as u64);
         if open >= open_max || all >= all_max {
             tx.rollback().await;
@@ -202,14 +206,13 @@ impl Catalog {
     /// Says how far an export is. False if it was removed.
     pub async fn change_export(&self, id: Uuid, change: ExportChange<'_>) -> Result<bool, Error> {
         let now_ms = self.now_ms();
-        let ended = matches!(change.state, ExportState::Done | ExportState::Failed);
         let sql = "UPDATE exports SET state = $1, progress = $2, result = $3, finished_ms = $4, expires_ms = $5 \
                    WHERE id = $6";
         let done = sqlx::query(sql)
             .bind(change.state.name())
             .bind(change.progress)
             .bind(change.result)
-            .bind(ended.then_some(now_ms))
+            .bind((!change.state.is_open()).then_some(now_ms))
             .bind(change.stays_ms.map(|stays| now_ms.saturating_add(stays)))
             .bind(id.to_string())
             .execute(self.pool())

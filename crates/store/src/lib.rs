@@ -54,7 +54,7 @@ pub use exports::{ExportChange, ExportFiles, ExportRow, ExportState, FileReader,
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 use logs::Purpose;
 pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Prover, Published, freeze};
-pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization};
+pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization, new_uuid};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use secret::SecretKey;
 pub use segment::Segment;

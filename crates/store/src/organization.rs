@@ -188,7 +188,8 @@ fn read(row: &sqlx::any::AnyRow) -> Result<Organization, Error> {
     })
 }
 
-fn new_uuid() -> Result<Uuid, Error> {
+/// A random UUID.
+pub fn new_uuid() -> Result<Uuid, Error> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
 }
 

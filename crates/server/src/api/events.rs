@@ -335,9 +335,7 @@ pub(crate) async fn get_event(
     request: Request,
 ) -> Result<Response, Problem> {
     let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
-    if let Some((name, _)) = decoded(request.uri().query())?.first() {
-        return Err(Problem::parameter(name, "is not a parameter of this path"));
-    }
+    refuse_parameters(&request)?;
     let found = find(&app, &caller, id_of(id)?).await?;
     let mut out = Vec::new();
     write_event(caller.organization().name(), &found, &mut out);
@@ -346,8 +344,20 @@ pub(crate) async fn get_event(
 
 /// The id in a path.
 pub(crate) fn id_of(id: Result<Path<String>, PathRejection>) -> Result<Uuid, Problem> {
-    let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok());
-    id.ok_or_else(|| Problem::parameter("id", "must be a UUID"))
+    uuid_of(&id.map(|Path(id)| id).unwrap_or_default())
+}
+
+/// The same, as a text.
+pub(crate) fn uuid_of(id: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(id).map_err(|_| Problem::parameter("id", "must be a UUID"))
+}
+
+/// For paths without parameters.
+pub(crate) fn refuse_parameters(request: &Request) -> Result<(), Problem> {
+    match decoded(request.uri().query())?.first() {
+        Some((name, _)) => Err(Problem::parameter(name, "is not a parameter of this path")),
+        None => Ok(()),
+    }
 }
 
 /// The event of an id.

@@ -13,7 +13,7 @@ use trailbook_event::{Timestamp, Uuid};
 use trailbook_store::Credential;
 use utoipa::ToSchema;
 
-use super::events::{decoded, json};
+use super::events::{decoded, json, refuse_parameters, uuid_of};
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
 use crate::auth::Caller;
@@ -188,7 +188,7 @@ pub(crate) async fn delete_export(
 ) -> Result<Response, Problem> {
     let caller = app.auth.exports_caller(request.headers()).await?;
     refuse_parameters(&request)?;
-    match orders::remove(&app, &caller, id_of(&id)?).await? {
+    match orders::remove(&app, &caller, uuid_of(&id)?).await? {
         true => Ok(status::REMOVED.into_response()),
         false => Err(missing(&id)),
     }
@@ -289,22 +289,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
 }
 
 async fn find(app: &App, caller: &Caller, id: &str) -> Result<Order, Problem> {
-    orders::find(app, caller, id_of(id)?).await?.ok_or_else(|| missing(id))
-}
-
-fn id_of(id: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(id).map_err(|_| Problem::parameter("id", "must be a UUID"))
+    orders::find(app, caller, uuid_of(id)?).await?.ok_or_else(|| missing(id))
 }
 
 fn missing(id: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("there is no export {id}, or it has no such file"))
-}
-
-fn refuse_parameters(request: &Request) -> Result<(), Problem> {
-    match decoded(request.uri().query())?.first() {
-        Some((name, _)) => Err(Problem::parameter(name, "is not a parameter of this path")),
-        None => Ok(()),
-    }
 }
 
 /// A file, or the part of it that is asked for.

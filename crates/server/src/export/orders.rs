@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use trailbook_event::limits::{EXPORT_JOBS_MAX, EXPORT_JOBS_OPEN_MAX};
 use trailbook_event::{Target, Uuid, json};
-use trailbook_store::{Credential, Error, ExportRow, ExportState, FileReader, NewExport, Organization};
+use trailbook_store::{Credential, Error, ExportRow, ExportState, FileReader, NewExport, Organization, new_uuid};
 
 use super::format::Format;
 use super::job::{Done, Progress, Request, zip_name};
@@ -76,20 +76,19 @@ const DOWNLOADED: &str = "organization.audit_export.downloaded";
 pub(crate) async fn order(app: &App, caller: &Caller, name: &str, request: Request) -> Result<Order, Refused> {
     let organization = caller.organization();
     let listed = app.store.catalog().exports_of(organization).await?;
-    let open = listed.iter().filter(|row| matches!(row.state, ExportState::Pending | ExportState::InProgress)).count();
+    let open = listed.iter().filter(|row| row.state.is_open()).count();
     // Asked before it is recorded, and once more when it is added.
     check((open as u64, listed.len() as u64))?;
-    let id = random_id()?;
-    let credential = Some(caller.own());
+    let id = new_uuid()?;
     let what = Deed {
         action: CREATED,
         action_type: "create",
-        by: credential,
+        by: caller.own(),
         targets: targets(organization, id, name),
         message: format!("The export {name:?} was ordered"),
         meta: meta(id, &request),
     };
-    own::record(app, (organization, caller.credential()), what).await?;
+    own::record(app, what).await?;
     let new = NewExport {
         id,
         credential: caller.credential(),
@@ -136,12 +135,12 @@ pub(crate) async fn remove(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<
     let what = Deed {
         action: DELETED,
         action_type: "delete",
-        by: Some(caller.own()),
+        by: caller.own(),
         targets: targets(caller.organization(), id, &order.row.name),
         message: format!("The export {:?} was deleted", order.row.name),
         meta: meta(id, &order.request),
     };
-    own::record(app, (caller.organization(), caller.credential()), what).await?;
+    own::record(app, what).await?;
     Ok(jobs::remove(app, id).await?)
 }
 
@@ -152,12 +151,12 @@ pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: For
     let what = Deed {
         action: DOWNLOADED,
         action_type: "read",
-        by: Some(by),
+        by,
         targets: targets(organization, id, name),
         message: format!("The export {name:?} was downloaded as {}", format.name()),
         meta: meta(id, &order.request),
     };
-    own::record(app, (organization, by.id()), what).await?;
+    own::record(app, what).await?;
     Ok(app.store.export_files().open_file(&zip_name(id, format))?)
 }
 
@@ -168,7 +167,7 @@ pub(crate) async fn streamed(app: &App, caller: &Caller, format: &str, filter: S
     let what = Deed {
         action: DOWNLOADED,
         action_type: "read",
-        by: Some(caller.own()),
+        by: caller.own(),
         targets: vec![target("organization", organization.uuid(), organization.name())],
         message: format!("Events were taken out as {format}"),
         meta: vec![
@@ -176,7 +175,7 @@ pub(crate) async fn streamed(app: &App, caller: &Caller, format: &str, filter: S
             ("formats".into(), json::Value::Array(vec![text(format.to_owned())])),
         ],
     };
-    Ok(own::record(app, (organization, caller.credential()), what).await?)
+    Ok(own::record(app, what).await?)
 }
 
 /// The export that a link is of, and whom the link was given to, if it holds.
@@ -245,10 +244,4 @@ fn meta(id: Uuid, request: &Request) -> json::Object<'static> {
         ("filter".into(), json::Value::String(request.text_with_range().into())),
         ("formats".into(), json::Value::Array(formats)),
     ]
-}
-
-fn random_id() -> Result<Uuid, Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|e| Error::Open(format!("the system gives no randomness: {e}")))?;
-    Ok(uuid::Builder::from_random_bytes(random).into_uuid())
 }
