@@ -197,7 +197,7 @@ fn member<'a>(object: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// How many bytes the canonical value takes that the text begins with.
-fn value_len(text: &[u8]) -> Option<usize> {
+pub(crate) fn value_len(text: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
     let mut in_string = false;
     let mut escaped = false;

@@ -10,6 +10,7 @@
 //! entropy are given by the caller.
 
 pub mod canonical;
+pub mod cut;
 pub mod exclude;
 pub mod field;
 pub mod json;

@@ -21,6 +21,7 @@ mod tail;
 mod terms;
 mod union;
 mod walk;
+mod within;
 
 use std::cell::RefCell;
 use std::rc::Rc;

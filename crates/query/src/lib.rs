@@ -10,10 +10,14 @@ pub mod text;
 
 mod cursor;
 mod error;
+mod hidden;
 mod model;
+mod narrowing;
 mod values;
 
 pub use cursor::Cursor;
 pub use error::Error;
 pub use exec::{Answer, Bucket, Cancel, Facet, Found, Steps, facet, histogram, run, scan};
+pub use hidden::Hidden;
 pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start, Term, TermKind};
+pub use narrowing::Narrowing;

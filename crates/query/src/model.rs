@@ -2,7 +2,7 @@
 
 use trailbook_event::Field;
 
-use crate::Cursor;
+use crate::{Cursor, Narrowing};
 
 /// What is asked of the events of one organization.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Query {
     pub page: Page,
     /// Whether all that match are counted.
     pub wants_total: bool,
+    /// What the reader sees at all; everything, if there is nothing.
+    pub within: Option<Narrowing>,
 }
 
 impl Default for Query {
@@ -37,6 +39,7 @@ impl Default for Query {
             order: Order::Newest,
             page: Page { limit: 100, start: Start::Offset(0) },
             wants_total: true,
+            within: None,
         }
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! Values are read as `values.rs` says. `q` is a search as one text, whose conditions and words hold beside the others.
 
+use std::collections::BTreeMap;
+
 use trailbook_event::Timestamp;
 use trailbook_event::limits::{CONDITIONS_MAX, PAGE_EVENTS_MAX};
 
@@ -63,6 +65,18 @@ pub fn parse(pairs: &[(String, String)]) -> Result<Query, Error> {
         query.page.start = Start::After(Cursor::decode(text, query.order)?);
     }
     Ok(query)
+}
+
+/// Reads conditions alone: a filter, by names and values as a URL has them. What narrows a reader is given so.
+pub fn conditions(filter: &BTreeMap<String, String>) -> Result<Vec<Condition>, Error> {
+    if filter.len() > CONDITIONS_MAX {
+        return Err(Error::TooLarge(format!("{} conditions are more than {CONDITIONS_MAX}", filter.len())));
+    }
+    let read = |(name, value): (&String, &String)| match RESERVED.contains(&name.as_str()) {
+        true => Err(Error::parameter(name, "is no condition on a field, and a filter has no other")),
+        false => condition(name, value),
+    };
+    filter.iter().map(read).collect()
 }
 
 /// A page size from 1 to a limit.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use trailbook_event::Uuid;
 use trailbook_event::limits::RECENT_EVENTS_MAX;
-use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
+use trailbook_store::credential::{Grant, NewEntry, Permission, new_token};
 use trailbook_store::{Append, Clock, Credential, LogOptions, Options, Store, Tuning, Work};
 
 use crate::generate::{Generator, ORGANIZATIONS, RUN_EVENTS, Random, organization_name};
@@ -126,8 +126,8 @@ async fn credentials(store: &Store) -> Result<Vec<Arc<Credential>>, String> {
         let name = organization_name(number);
         let (organization, _) = store.catalog().organization_or_new(&name).await.map_err(failed)?;
         let token = new_token().map_err(failed)?;
-        let grant = Some(Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() });
-        let entry = NewEntry { organization, name, token: token.clone(), grant };
+        let grant = Some(Grant { scopes: vec![Permission::EventsWrite], restrictions: Vec::new() });
+        let entry = NewEntry { organization, name, token: token.clone(), grant, expires_ms: None };
         store.catalog().create_entry(entry).await.map_err(failed)?;
         tokens.push(token);
     }
@@ -249,7 +249,7 @@ async fn append_batches(shared: &Shared, mut random: Random) -> Result<(), Strin
             ids.extend(wanted.filter_map(|(place, index)| Some((*index, items.get(*place)?.sealed.id()))));
         }
         let organization = credential.organization().clone();
-        let append = Append { organization, credential: credential.id(), items, remember: None };
+        let append = Append { organization, credential: credential.id(), items, remember: None, uses_reserve: false };
         shared.store.append(append).await.map_err(|e| format!("appending: {e}"))?;
     }
     Ok(())

@@ -8,15 +8,23 @@ use trailbook_event::{Field, canonical};
 use trailbook_store::Row;
 
 use super::terms::Terms;
-use crate::{Condition, FieldRef, Match, Query};
+use crate::{Condition, FieldRef, Match, Narrowing, Query};
 
 /// A query's conditions, ready to be compared.
 pub(super) struct Matcher<'q> {
     query: &'q Query,
-    conditions: Vec<Prepared>,
-    /// Conditions that one and the same target must meet.
-    targets: Vec<Prepared>,
+    conditions: Conditions,
     terms: Terms,
+    /// The reader sees what meets any of these; all, if there is nothing.
+    within: Option<Vec<Conditions>>,
+}
+
+/// Conditions of which an event has to meet all.
+pub(super) struct Conditions {
+    /// Those that are not on targets, or negated.
+    pub(super) plain: Vec<Prepared>,
+    /// Those that one and the same target must meet.
+    pub(super) of_target: Vec<Prepared>,
 }
 
 /// A condition in the form of canonical bytes.
@@ -101,49 +109,67 @@ fn distinct(any_of: &[Match]) -> Vec<Bytes> {
 
 impl<'q> Matcher<'q> {
     pub(super) fn new(query: &'q Query) -> Self {
-        let prepared = query.conditions.iter().map(Prepared::new);
-        let (targets, conditions) = prepared.partition(|p: &Prepared| !p.is_negated && p.is_of_target());
-        Self { query, conditions, targets, terms: Terms::new(&query.text) }
+        let lists = query.within.as_ref().map(Narrowing::lists);
+        // Whatever meets a list of no conditions, which is everything, needs no other list.
+        let narrowed = lists.filter(|lists| lists.iter().all(|list| !list.is_empty()));
+        let within = narrowed.map(|lists| lists.iter().map(|list| Conditions::new(list)).collect());
+        Self { query, conditions: Conditions::new(&query.conditions), terms: Terms::new(&query.text), within }
     }
 
     pub(super) fn query(&self) -> &'q Query {
         self.query
     }
 
-    /// Conditions, but for those on targets.
-    pub(super) fn conditions(&self) -> &[Prepared] {
+    /// The conditions of the query.
+    pub(super) fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    /// Conditions that one and the same target must meet.
-    pub(super) fn targets(&self) -> &[Prepared] {
-        &self.targets
+    /// Lists of conditions of which the reader sees what meets any; nothing, if the reader sees all.
+    pub(super) fn within(&self) -> Option<&[Conditions]> {
+        self.within.as_deref()
     }
 
     /// Whether nothing but times and sequences is asked for.
     pub(super) fn is_empty(&self) -> bool {
-        self.conditions.is_empty() && self.targets.is_empty() && self.query.text.is_empty()
+        self.conditions.is_empty() && self.query.text.is_empty() && self.within.is_none()
     }
 
     pub(super) fn matches(&self, row: &Row<'_>) -> bool {
         let Query { occurred, recorded, sequence, .. } = self.query;
-        within(occurred, row.occurred_ns)
-            && within(recorded, row.recorded_ms)
-            && within(sequence, row.sequence)
-            && self.conditions.iter().all(|condition| condition.holds(row))
-            && self.one_target_meets(row)
+        is_between(occurred, row.occurred_ns)
+            && is_between(recorded, row.recorded_ms)
+            && is_between(sequence, row.sequence)
+            && self.conditions.hold(row)
+            && self.within.as_ref().is_none_or(|lists| lists.iter().any(|list| list.hold(row)))
             && self.terms.hold(row)
+    }
+}
+
+impl Conditions {
+    fn new(conditions: &[Condition]) -> Self {
+        let prepared = conditions.iter().map(Prepared::new);
+        let (of_target, plain) = prepared.partition(|p: &Prepared| !p.is_negated && p.is_of_target());
+        Self { plain, of_target }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.of_target.is_empty()
+    }
+
+    fn hold(&self, row: &Row<'_>) -> bool {
+        self.plain.iter().all(|condition| condition.holds(row)) && self.one_target_meets(row)
     }
 
     fn one_target_meets(&self, row: &Row<'_>) -> bool {
-        let Some((first, others)) = self.targets.split_first() else { return true };
+        let Some((first, others)) = self.of_target.split_first() else { return true };
         let met_by = |item: u8| others.iter().all(|condition| condition.is_met(row, Some(item)));
         let Site::Field(field) = first.site else { return false };
         row.values(field).any(|(item, value)| first.accepts(value) && met_by(item))
     }
 }
 
-fn within<T: PartialOrd + Copy>((from, to): &(Option<T>, Option<T>), value: T) -> bool {
+fn is_between<T: PartialOrd + Copy>((from, to): &(Option<T>, Option<T>), value: T) -> bool {
     from.is_none_or(|from| value >= from) && to.is_none_or(|to| value < to)
 }
 

@@ -24,6 +24,18 @@ impl Rows {
         }
     }
 
+    /// Those of a range; bits are of it already.
+    pub(super) fn to_bits(&self, range: Range<u32>) -> Result<Rc<Bits>, Error> {
+        match self {
+            Rows::Listed(rows) => {
+                let mut bits = Bits::new(range.clone());
+                rows.add_to(range, &mut bits)?;
+                Ok(Rc::new(bits))
+            }
+            Rows::Bits(bits) => Ok(Rc::clone(bits)),
+        }
+    }
+
     fn probe(&self) -> Probe {
         match self {
             Rows::Listed(rows) => Probe::Cursor(rows.cursor()),
@@ -173,23 +185,11 @@ impl<'q> Matching<'q> {
 }
 
 fn join(bits: &mut Bits, set: &Set) -> Result<(), Error> {
-    let listed = match &set.rows {
-        Rows::Bits(_) => None,
-        Rows::Listed(rows) => {
-            let mut listed = Bits::new(bits.range());
-            rows.add_to(bits.range(), &mut listed)?;
-            Some(listed)
-        }
-    };
-    let other = match (&listed, &set.rows) {
-        (Some(other), _) => other,
-        (None, Rows::Bits(other)) => other,
-        (None, Rows::Listed(_)) => return Ok(()),
-    };
+    let other = set.rows.to_bits(bits.range())?;
     if set.is_negated {
-        bits.and_not(other)
+        bits.and_not(&other)
     } else {
-        bits.and(other)
+        bits.and(&other)
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use trailbook_store::segment::Part;
 use trailbook_store::{LogNumber, Segment, SegmentPart, Snapshot};
 
-use crate::{Error, Query};
+use crate::{Error, Narrowing, Query};
 
 /// The rows of the query's log in one segment, which is opened when it is needed.
 pub(super) struct Place {
@@ -24,6 +24,9 @@ impl Place {
                 && overlaps(&query.recorded, part.recorded_ms)
                 && overlaps(&query.sequence, part.sequences)
         };
+        if query.within.as_ref().is_some_and(Narrowing::is_of_nothing) {
+            return Vec::new();
+        }
         let sources = snapshot.segments().into_iter().filter(may_match);
         let place = |source| Self { source, segment: OnceCell::new() };
         sources.map(place).collect()

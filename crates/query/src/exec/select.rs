@@ -13,9 +13,10 @@ use trailbook_store::Segment;
 use trailbook_store::segment::{Bits, COLUMN_GROUP, Column, ColumnName, Dictionary, Postings, RowSet, Values, hash};
 
 use super::Cancel;
-use super::matcher::{Bytes, Matcher, Prepared, Site};
+use super::matcher::{Bytes, Conditions, Matcher, Prepared, Site};
 use super::place::{Place, contains};
 use super::union::Union;
+use super::within;
 use crate::{Error, Term, TermKind};
 
 /// The rows of one log in one segment that a query asks for, as far as the index knows.
@@ -46,22 +47,22 @@ pub(super) enum Rows {
 }
 
 /// What the index knows of a condition.
-struct Known {
-    certain: Union,
-    maybe: Union,
+pub(super) struct Known {
+    pub(super) certain: Union,
+    pub(super) maybe: Union,
 }
 
 /// What is looked for, and where.
 #[derive(Clone, Copy)]
-struct Scope<'s> {
+pub(super) struct Scope<'s> {
     segment: &'s Segment,
     /// Other rows are not asked for.
-    rows: &'s Range<u32>,
-    cancel: &'s Cancel,
+    pub(super) rows: &'s Range<u32>,
+    pub(super) cancel: &'s Cancel,
 }
 
 impl Scope<'_> {
-    fn nothing(self) -> Known {
+    pub(super) fn nothing(self) -> Known {
         Known { certain: Union::new(self.rows), maybe: Union::new(self.rows) }
     }
 }
@@ -69,9 +70,7 @@ impl Scope<'_> {
 impl Selection {
     pub(super) fn new(place: &Place, matcher: &Matcher<'_>, cancel: &Cancel) -> Result<Self, Error> {
         let query = matcher.query();
-        let rows = place.rows_within(query.occurred)?;
-        let checks = Union::new(&rows);
-        let mut selection = Self { rows, sets: Vec::new(), checks, matching: OnceCell::new(), least: OnceCell::new() };
+        let mut selection = Self::of_all(place.rows_within(query.occurred)?);
         if matcher.is_empty() && place.is_within(query) {
             return Ok(selection);
         }
@@ -86,15 +85,9 @@ impl Selection {
         }
         let rows = selection.rows.clone();
         let scope = Scope { segment, rows: &rows, cancel };
-        for condition in matcher.conditions() {
-            selection.add(known(scope, condition)?, condition.is_negated)?;
-        }
-        for condition in matcher.targets() {
-            selection.add(known(scope, condition)?, false)?;
-        }
-        if matcher.targets().len() > 1 {
-            // The index does not know which of several targets a value belongs to.
-            selection.checks.add(segment.many_targets()?)?;
+        selection.add_all(scope, matcher.conditions())?;
+        if let Some(lists) = matcher.within() {
+            within::narrow(&mut selection, scope, (place, matcher), lists)?;
         }
         if !query.text.is_empty() {
             let words = segment.words()?;
@@ -106,7 +99,27 @@ impl Selection {
         Ok(selection)
     }
 
-    fn add(&mut self, known: Known, is_negated: bool) -> Result<(), Error> {
+    /// All rows of a range.
+    pub(super) fn of_all(rows: Range<u32>) -> Self {
+        let checks = Union::new(&rows);
+        Self { rows, sets: Vec::new(), checks, matching: OnceCell::new(), least: OnceCell::new() }
+    }
+
+    /// Keeps the rows that meet all of some conditions.
+    pub(super) fn add_all(&mut self, scope: Scope<'_>, conditions: &Conditions) -> Result<(), Error> {
+        let Conditions { plain, of_target } = conditions;
+        for condition in plain.iter().chain(of_target) {
+            self.add(known(scope, condition)?, condition.is_negated)?;
+        }
+        if of_target.len() > 1 {
+            // The index does not know which of several targets a value belongs to.
+            self.checks.add(scope.segment.many_targets()?)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows of a condition, or of a negated one those that are not of it.
+    pub(super) fn add(&mut self, known: Known, is_negated: bool) -> Result<(), Error> {
         let Known { mut certain, maybe } = known;
         if !is_negated {
             certain.add_all(&maybe)?;
@@ -140,7 +153,7 @@ impl Selection {
     #[cfg(test)]
     pub(super) fn of_bits(rows: Range<u32>) -> Self {
         let set = Set { rows: Rows::Bits(Rc::new(Bits::new(rows.clone()))), is_negated: false };
-        Self { checks: Union::new(&rows), rows, sets: vec![set], matching: OnceCell::new(), least: OnceCell::new() }
+        Self { sets: vec![set], ..Self::of_all(rows) }
     }
 
     /// About what it takes in memory, when all rows that match are known too.

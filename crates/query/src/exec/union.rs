@@ -53,6 +53,25 @@ impl Union {
         Ok(())
     }
 
+    /// Adds rows of the range.
+    pub(super) fn add_bits(&mut self, more: Rc<Bits>) -> Result<(), Error> {
+        match &self.rows {
+            _ if more.is_empty() => {}
+            Rows::Listed(rows) if rows.is_empty() => self.rows = Rows::Bits(more),
+            _ => self.bits()?.or(&more),
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of another union out.
+    pub(super) fn take_out(&mut self, other: &Self) -> Result<(), Error> {
+        if !self.is_empty() && !other.is_empty() {
+            let out = other.rows.to_bits(self.range.clone())?;
+            self.bits()?.and_not(&out);
+        }
+        Ok(())
+    }
+
     /// Whether there is no row.
     pub(super) fn is_empty(&self) -> bool {
         match &self.rows {
@@ -70,10 +89,8 @@ impl Union {
     }
 
     fn bits(&mut self) -> Result<&mut Bits, Error> {
-        if let Rows::Listed(rows) = &self.rows {
-            let mut bits = Bits::new(self.range.clone());
-            rows.add_to(self.range.clone(), &mut bits)?;
-            self.rows = Rows::Bits(Rc::new(bits));
+        if let Rows::Listed(_) = &self.rows {
+            self.rows = Rows::Bits(self.rows.to_bits(self.range.clone())?);
         }
         match &mut self.rows {
             Rows::Bits(bits) => Ok(Rc::make_mut(bits)),

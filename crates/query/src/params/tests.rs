@@ -1,9 +1,11 @@
 //! Parameters become conditions, and mistakes are named.
 
+use std::collections::BTreeMap;
+
 use trailbook_event::limits::{CONDITION_VALUES_MAX, CONDITIONS_MAX, PAGE_EVENTS_MAX};
 use trailbook_event::{ContextKey, Field};
 
-use super::parse;
+use super::{RESERVED, conditions, parse};
 use crate::{Condition, Error, FieldRef, Match, Order, Query, Term, TermKind};
 
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -103,4 +105,39 @@ fn limits_hold_at_n_and_fail_at_n_plus_one() {
     assert!(matches!(parse(&pairs(&conditions(CONDITIONS_MAX + 1))), Err(Error::TooLarge(_))));
     assert!(parse(&pairs(&format!("{}&q=word", conditions(CONDITIONS_MAX - 1)))).is_ok());
     assert!(matches!(parse(&pairs(&format!("{}&q=word", conditions(CONDITIONS_MAX)))), Err(Error::TooLarge(_))));
+}
+
+#[test]
+fn a_filter_has_conditions_and_nothing_else() {
+    let filter = |text: &str| conditions(&pairs(text).into_iter().collect::<BTreeMap<_, _>>());
+    let text = "source=shop,desk&severity!=low&meta.env=prod&action=entity-*&target=*";
+    let mut wanted = query(text).conditions;
+    wanted.sort_by_key(|condition| format!("{condition:?}"));
+    let mut found = filter(text).unwrap();
+    found.sort_by_key(|condition| format!("{condition:?}"));
+    assert_eq!(found, wanted);
+    assert_eq!(filter(""), Ok(Vec::new()));
+    for name in RESERVED {
+        match filter(&format!("source=shop&{name}=1")) {
+            Err(Error::Parameter { name: found, reason }) => {
+                assert_eq!(
+                    (found.as_str(), reason.as_str()),
+                    (*name, "is no condition on a field, and a filter has no other")
+                );
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    assert!(matches!(filter("colour=red"), Err(Error::Parameter { name, .. }) if name == "colour"));
+    assert!(matches!(filter("outcome=good"), Err(Error::Parameter { name, .. }) if name == "outcome"));
+}
+
+#[test]
+fn a_filter_has_limits() {
+    let named = |count: usize| (0..count).map(|n| (format!("meta.k{n}"), "v".to_owned())).collect::<BTreeMap<_, _>>();
+    assert_eq!(conditions(&named(CONDITIONS_MAX)).map(|all| all.len()), Ok(CONDITIONS_MAX));
+    assert!(matches!(conditions(&named(CONDITIONS_MAX + 1)), Err(Error::TooLarge(_))));
+    let values = |count: usize| BTreeMap::from([("source".to_owned(), vec!["v"; count].join(","))]);
+    assert!(conditions(&values(CONDITION_VALUES_MAX)).is_ok());
+    assert!(matches!(conditions(&values(CONDITION_VALUES_MAX + 1)), Err(Error::TooLarge(_))));
 }

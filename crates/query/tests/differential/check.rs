@@ -14,6 +14,8 @@ use crate::random::Random;
 /// Queries that were compared, and those of them that find something.
 pub(crate) static QUERIES: AtomicU64 = AtomicU64::new(0);
 pub(crate) static HITS: AtomicU64 = AtomicU64::new(0);
+/// Those that find something for a reader who does not see all that the same query would find.
+pub(crate) static NARROWED: AtomicU64 = AtomicU64::new(0);
 
 /// Asks a snapshot, of whose log these are all events, everything that a seed says.
 pub(crate) fn check(snapshot: &Snapshot, known: &[Known], seed: u64) {
@@ -22,6 +24,8 @@ pub(crate) fn check(snapshot: &Snapshot, known: &[Known], seed: u64) {
     QUERIES.fetch_add(1, Ordering::Relaxed);
     let want = oracle::matching(known, &query);
     HITS.fetch_add(u64::from(!want.is_empty()), Ordering::Relaxed);
+    let is_narrowed = oracle::matching(known, &Query { within: None, ..query.clone() }).len() > want.len();
+    NARROWED.fetch_add(u64::from(is_narrowed && !want.is_empty()), Ordering::Relaxed);
     check_page(snapshot, &query, &want, &mut random);
     check_walk(snapshot, &query, &want, &mut random);
     check_other_cursor(snapshot, (&query, known), &want, &mut random);

@@ -110,6 +110,13 @@ pub(crate) fn of_groups(numbers: Range<u64>) -> Item {
     Item { sealed: sealed(&event.to_string(), numbers.start), client_id: None }
 }
 
+/// An event with what is given, and an id.
+pub(crate) fn of_json(seed: u64, event: &Value) -> Item {
+    let mut event = event.clone();
+    event["id"] = id(&mut Random::new(seed)).into();
+    Item { sealed: sealed(&event.to_string(), seed), client_id: None }
+}
+
 fn sealed(json: &str, seed: u64) -> Sealed {
     let value = trailbook_event::json::parse(json.as_bytes()).unwrap();
     let event = normalise::from_canonical(value).unwrap_or_else(|error| panic!("{json}: {error}"));

@@ -5,9 +5,11 @@
 mod check;
 mod damage;
 mod events;
+mod hidden;
 mod limits;
 mod many;
 mod memory;
+mod narrowed;
 mod oracle;
 mod property;
 mod queries;

@@ -119,26 +119,31 @@ pub(crate) fn matching<'k>(known: &'k [Known], query: &Query) -> Vec<&'k Known> 
 }
 
 fn matches(known: &Known, query: &Query) -> bool {
+    is_within(query.occurred, known.occurred_ns)
+        && is_within(query.recorded, known.recorded_ms)
+        && is_within(query.sequence, known.sequence)
+        && all_hold(known, &query.conditions)
+        && query.text.iter().all(|term| has(known, term) != term.is_negated)
+        && query.within.as_ref().is_none_or(|within| within.lists().iter().any(|list| all_hold(known, list)))
+}
+
+/// Whether an event meets all conditions, those on targets with one and the same.
+fn all_hold(known: &Known, conditions: &[Condition]) -> bool {
     let is_of_target = |condition: &&Condition| {
         let targets = [Field::TargetId, Field::TargetName, Field::TargetType].map(FieldRef::Field);
         !condition.is_negated && targets.contains(&condition.field)
     };
-    let (of_target, others): (Vec<&Condition>, Vec<&Condition>) = query.conditions.iter().partition(is_of_target);
+    let (of_target, others): (Vec<&Condition>, Vec<&Condition>) = conditions.iter().partition(is_of_target);
     let is_met_by = |target: &Value, condition: &Condition| {
         let FieldRef::Field(field) = condition.field else { return false };
         let value = field.name().rsplit('.').next().and_then(|key| target.get(key)).and_then(Value::as_str);
         value.is_some_and(|value| accepts(condition, value))
     };
     let one_target = || known.targets().iter().any(|target| of_target.iter().all(|one| is_met_by(target, one)));
-    is_within(query.occurred, known.occurred_ns)
-        && is_within(query.recorded, known.recorded_ms)
-        && is_within(query.sequence, known.sequence)
-        && others.iter().all(|condition| {
-            let values = known.values(&condition.field);
-            values.iter().any(|value| accepts(condition, value)) != condition.is_negated
-        })
-        && (of_target.is_empty() || one_target())
-        && query.text.iter().all(|term| has(known, term) != term.is_negated)
+    others.iter().all(|condition| {
+        let values = known.values(&condition.field);
+        values.iter().any(|value| accepts(condition, value)) != condition.is_negated
+    }) && (of_target.is_empty() || one_target())
 }
 
 fn is_within<T: PartialOrd>((from, to): (Option<T>, Option<T>), value: T) -> bool {

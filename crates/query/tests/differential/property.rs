@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use trailbook_store::Snapshot;
 
-use crate::check::{HITS, QUERIES, check, check_cursor};
+use crate::check::{HITS, NARROWED, QUERIES, check, check_cursor};
 use crate::events::{Kind, event};
 use crate::state::State;
 
@@ -123,8 +123,10 @@ fn every_answer_is_that_of_a_naive_scan() {
         runtime.block_on(run(&Kind::new(seed), chunk_events, steps, seed));
         Ok(())
     });
-    let [queries, hits] = [&QUERIES, &HITS].map(|count| count.load(Ordering::Relaxed));
-    println!("{queries} queries were compared, {hits} of which find something");
+    let [queries, hits, narrowed] = [&QUERIES, &HITS, &NARROWED].map(|count| count.load(Ordering::Relaxed));
+    println!(
+        "{queries} queries were compared, {hits} find something, {narrowed} of which would find more if not narrowed"
+    );
     if let Err(error) = result {
         panic!("{error}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use trailbook_event::Field;
-use trailbook_query::{Condition, FieldRef, Match, Order, Page, Query, Start, Steps, Term, TermKind};
+use trailbook_query::{Condition, FieldRef, Match, Narrowing, Order, Page, Query, Start, Steps, Term, TermKind};
 
 use crate::oracle::{self, Known};
 use crate::random::Random;
@@ -28,15 +28,48 @@ pub(crate) fn query(random: &mut Random, known: &[Known]) -> Query {
         query.conditions.push(condition(random, wanted, field));
     }
     if random.one_in(4) {
-        let target = wanted.and_then(|known| known.event.get("targets")?.as_array()?.first());
-        for _ in 0..1 + random.below(3) {
-            query.conditions.push(target_condition(random, wanted, target));
-        }
+        query.conditions.extend(target_conditions(random, wanted));
+    }
+    if random.one_in(2) {
+        query.within = Some(narrowing(random, known, wanted));
     }
     for _ in 0..*random.pick(&[0, 0, 0, 1, 1, 2]) {
         query.text.push(term(random, wanted));
     }
     query
+}
+
+/// What a reader sees: mostly the event, by one list of several.
+fn narrowing(random: &mut Random, known: &[Known], wanted: Option<&Known>) -> Narrowing {
+    let count = if random.one_in(30) { 0 } else { *random.pick(&[1, 1, 1, 2, 2, 3, 6]) };
+    let mut lists: Vec<Vec<Condition>> = (0..count)
+        .map(|number| {
+            let seen = if number == 0 { wanted } else { random.pick_any(known) };
+            seen_by(random, seen)
+        })
+        .collect();
+    lists.rotate_left(random.below(count.max(1)));
+    Narrowing::new(lists).unwrap()
+}
+
+/// One list of conditions, which the event meets if luck does not want another. Rarely none, which all events meet.
+fn seen_by(random: &mut Random, seen: Option<&Known>) -> Vec<Condition> {
+    let count = if random.one_in(30) { 0 } else { *random.pick(&[1, 1, 1, 2, 3]) };
+    let mut list = Vec::new();
+    for _ in 0..count {
+        let field = field(random, seen);
+        list.push(condition(random, seen, field));
+    }
+    if count > 0 && random.one_in(4) {
+        list.extend(target_conditions(random, seen));
+    }
+    list
+}
+
+/// Conditions of which most are met by the first target of the event.
+fn target_conditions(random: &mut Random, wanted: Option<&Known>) -> Vec<Condition> {
+    let target = wanted.and_then(|known| known.event.get("targets")?.as_array()?.first());
+    (0..1 + random.below(3)).map(|_| target_condition(random, wanted, target)).collect()
 }
 
 /// Bounds around a value, or beside it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
-use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
+use trailbook_store::credential::{Grant, NewEntry, Permission, new_token};
 use trailbook_store::{
     Append, Clock, CredentialId, Disk, Item, LogOptions, Options, Organization, Snapshot, Store, Tuning, freeze,
 };
@@ -49,12 +49,13 @@ impl State {
         for number in 0..logs {
             let (organization, _) = state.store.catalog().organization_or_new(&format!("log-{number}")).await.unwrap();
             let token = new_token().unwrap();
-            let grant = Some(Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() });
+            let grant = Some(Grant { scopes: vec![Permission::EventsWrite], restrictions: Vec::new() });
             let entry = NewEntry {
                 organization: organization.clone(),
                 name: format!("sender-{number}"),
                 token: token.clone(),
                 grant,
+                expires_ms: None,
             };
             state.store.catalog().create_entry(entry).await.unwrap();
             let credential = state.store.catalog().credentials().await.unwrap().find(&token).unwrap().id();
@@ -72,8 +73,13 @@ impl State {
     pub(crate) async fn append(&mut self, log: usize, items: Vec<Item>) {
         let log = &mut self.logs[log];
         let sent: Vec<Vec<u8>> = items.iter().map(|item| item.sealed.canonical().to_vec()).collect();
-        let append =
-            Append { organization: log.organization.clone(), credential: log.credential, items, remember: None };
+        let append = Append {
+            organization: log.organization.clone(),
+            credential: log.credential,
+            items,
+            remember: None,
+            uses_reserve: false,
+        };
         let appended = self.store.append(append).await.unwrap();
         assert_eq!(appended.recorded, sent.len() as u64);
         // Times of recording never go back.
