@@ -34,7 +34,36 @@ pub const TOKEN_CHARS_MIN: usize = 8;
 /// The name of a token, an organization or a rule.
 pub const NAME_CHARS_MAX: usize = 128;
 
-/// Entries of each list in the configuration: exclusion rules, redaction rules, external access, webhooks.
+/// Personal access tokens of one member.
+pub const TOKENS_OF_MEMBER_MAX: u64 = 100;
+/// Sessions of one member; one more ends the oldest.
+pub const SESSIONS_OF_MEMBER_MAX: u64 = 50;
+/// Members of one organization.
+pub const MEMBERS_OF_ORGANIZATION_MAX: u64 = 10_000;
+/// Groups of one organization.
+pub const GROUPS_OF_ORGANIZATION_MAX: u64 = 1_000;
+/// Roles of one organization, the built-in ones counted.
+pub const ROLES_OF_ORGANIZATION_MAX: u64 = 200;
+/// Invitations of one organization that can still be accepted.
+pub const INVITATIONS_OPEN_MAX: u64 = 1_000;
+/// E-mail addresses that one request invites.
+pub const INVITED_AT_ONCE_MAX: usize = 100;
+/// Ids by which events name one member, beside the e-mail address.
+pub const ACTORS_OF_MEMBER_MAX: usize = 32;
+/// An e-mail address, in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// The name of a member, a group or a role.
+pub const PERSON_NAME_CHARS_MAX: usize = 200;
+/// The handle of a group or a role.
+pub const HANDLE_CHARS_MAX: usize = 64;
+/// The description of a group or a role.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
+/// The body of a request about members, groups, roles, invitations, tokens or sessions, in bytes.
+pub const MEMBERS_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Days that a personal access token holds, at most.
+pub const TOKEN_DAYS_MAX: i64 = 366;
+
+/// Entries of each list in the configuration: exclusion rules, redaction rules, external access, webhooks, proxies.
 pub const RULES_MAX: usize = 256;
 /// A pattern of an exclusion or redaction rule, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
@@ -52,6 +81,10 @@ pub const URL_BYTES_MAX: usize = 16 * 1024;
 pub const CONDITIONS_MAX: usize = 32;
 /// Values of one condition.
 pub const CONDITION_VALUES_MAX: usize = 100;
+/// Filters that one reader is narrowed to, of which each has as many conditions as a query.
+pub const NARROWINGS_MAX: usize = 32;
+/// Fields that are hidden from one reader.
+pub const HIDDEN_FIELDS_MAX: usize = 64;
 /// A search as one text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 4_096;
 /// Events on one page of the native API.
@@ -185,3 +218,106 @@ pub const DISK_RESERVE_PERCENT: u64 = 5;
 pub const DISK_RESERVE_BYTES_MIN: u64 = 512 * 1024 * 1024;
 /// Rows that one statement looks up or inserts.
 pub const ROWS_PER_STATEMENT_MAX: usize = 500;
+
+/// The least length of a password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The length of a password.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Characters of one piece of a password that is judged to be easy to guess or not.
+pub const PASSWORD_JUDGED_CHARS_MAX: usize = 20;
+/// Words about a person that a password is compared with.
+pub const PASSWORD_WORDS_MAX: usize = 32;
+/// The length of such a word; of a longer one its beginning is taken.
+pub const PASSWORD_WORD_CHARS_MAX: usize = 64;
+/// The least length of a password without the words about a person that are in it.
+pub const PASSWORD_OWN_CHARS_MIN: usize = 6;
+/// Passwords that are hashed at once; one more waits.
+pub const PASSWORDS_HASHED_MAX: usize = 2;
+/// Passwords that are hashed or wait for it; one more is answered 503.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// Memory that a stored hash of a password may ask for, in KiB.
+pub const PASSWORD_MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// Passes that a stored hash of a password may ask for.
+pub const PASSWORD_PASSES_MAX: u32 = 16;
+/// Failed sign-ins of one browser or address at one account before there is a wait.
+pub const SIGN_IN_FAILURES_MAX: u32 = 5;
+/// Failed sign-ins at one account, from all addresses, before strangers to it wait.
+pub const SIGN_IN_ACCOUNT_FAILURES_MAX: u32 = 20;
+/// Failed sign-ins from one address, at all accounts, before strangers from there wait.
+pub const SIGN_IN_ADDRESS_FAILURES_MAX: u32 = 50;
+/// The longest wait of one browser or address at one account, in seconds; also after how long one failure is
+/// forgotten.
+pub const SIGN_IN_WAIT_SECONDS_MAX: u32 = 15 * 60;
+/// The same for all strangers to an account, or all from an address, together.
+pub const SIGN_IN_SHARED_SECONDS_MAX: u32 = 60;
+/// Counts of failed sign-ins in memory, of each of the four kinds.
+pub const SIGN_IN_COUNTS_MAX: usize = 65_536;
+/// Days for which a browser that signed in is known.
+pub const DEVICE_DAYS_MAX: i64 = 90;
+/// Addresses of callers and proxies that are read from the headers of one request, the nearest first.
+pub const FORWARDED_HOPS_MAX: usize = 32;
+/// Seconds after which the requests of a credential are counted anew.
+pub const REQUESTS_WINDOW_SECONDS: i64 = 60;
+/// The name of an organization or a person in a mail; more is cut off.
+pub const MAIL_NAME_CHARS_MAX: usize = 64;
+/// Seconds that one try to hand over a mail may take.
+pub const MAIL_SECONDS_MAX: i64 = 60;
+/// How often a mail is handed over that the mail server does not take for now.
+pub const MAIL_TRIES_MAX: u32 = 3;
+/// What a mail server said, in the error that repeats it; more is cut off.
+pub const MAIL_REPLY_CHARS_MAX: usize = 300;
+/// A JWT, in bytes: an ID token, or one in a header.
+pub const JWT_BYTES_MAX: usize = 64 * 1024;
+/// The subject of a JWT, in bytes, as OpenID Connect has it.
+pub const JWT_SUBJECT_BYTES_MAX: usize = 255;
+/// Seconds by which the clock of an issuer may differ from the server's.
+pub const JWT_SKEW_SECONDS_MAX: i64 = 60;
+/// What an issuer answers when it is asked for its keys, its configuration, a token or a person, in bytes.
+pub const ISSUER_BYTES_MAX: usize = 256 * 1024;
+/// Seconds that an issuer may take to answer.
+pub const ISSUER_SECONDS_MAX: u64 = 10;
+/// Keys that an issuer publishes.
+pub const ISSUER_KEYS_MAX: usize = 100;
+/// Seconds that what an issuer publishes is taken for current at least, whatever it says.
+pub const ISSUER_FRESH_SECONDS_MIN: i64 = 60;
+/// Seconds that it is taken for current where the issuer says nothing.
+pub const ISSUER_FRESH_SECONDS_DEFAULT: i64 = 10 * 60;
+/// Seconds that it is taken for current at most: so long may a key count that the issuer has taken back.
+pub const ISSUER_FRESH_SECONDS_MAX: i64 = 60 * 60;
+/// Seconds that it is used while the issuer cannot be reached.
+pub const ISSUER_KEPT_SECONDS_MAX: i64 = 24 * 60 * 60;
+/// Seconds between two looks for a key that is not known, and after a look that failed.
+pub const ISSUER_LOOK_SECONDS_MIN: i64 = 10;
+/// Seconds that a sign-in through a provider may take, from its begin to the way back.
+pub const SIGN_IN_SECONDS_MAX: i64 = 10 * 60;
+/// Sign-ins that are remembered as done, so that none is done twice; the oldest goes first.
+pub const SIGN_INS_DONE_MAX: usize = 100_000;
+/// The path that a sign-in leads back to, in bytes.
+pub const RETURN_TO_BYTES_MAX: usize = 2_048;
+/// The code that a provider gives, in bytes.
+pub const SIGN_IN_CODE_BYTES_MAX: usize = 8 * 1024;
+/// Providers that one can sign in through.
+pub const IDENTITY_PROVIDERS_MAX: usize = 32;
+/// What is kept of what a client says that it is, in bytes.
+pub const USER_AGENT_BYTES_MAX: usize = 512;
+/// Credentials whose reads and refusals of a minute are counted together; those of one more are recorded one by one.
+pub const LEDGER_LINES_MAX: usize = 65_536;
+/// Addresses whose requests with tokens that are nobody's are counted in a minute; those of more are counted together.
+pub const LEDGER_ADDRESSES_MAX: usize = 1_024;
+/// Requests of one credential in a minute that are no writes of events, unless the configuration says another number;
+/// one more is answered 429.
+pub const REQUESTS_PER_MINUTE_DEFAULT: u32 = 6_000;
+/// The same for writes of events.
+pub const WRITES_PER_MINUTE_DEFAULT: u32 = 1_200_000;
+/// Days that an invitation can be accepted.
+pub const INVITATION_DAYS_MAX: i64 = 7;
+/// Hours that a link for a new password, or for the first admin, can be followed.
+pub const NEW_PASSWORD_HOURS_MAX: i64 = 24;
+/// Hours that a page with a form may lie open before anybody is signed in.
+pub const FORM_HOURS_MAX: i64 = 24;
+/// Hours that a session may be without a request, whatever the configuration says.
+pub const SESSION_IDLE_HOURS_MAX: i64 = 24;
+/// Days that a session may last, whatever the configuration says.
+pub const SESSION_DAYS_MAX: i64 = 30;
+/// Deeds of operators that are read at once to be recorded; those that follow come with the next look.
+pub const OPERATOR_DEEDS_READ_MAX: i64 = 100;

@@ -208,6 +208,8 @@ impl Catalog {
         }
         tx.give_name().await?;
         tx.give_uuids().await?;
+        tx.give_credential_uuids().await?;
+        tx.give_roles().await?;
         sqlx::query(
             "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = $1",
         )

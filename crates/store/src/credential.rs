@@ -14,13 +14,16 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use subtle::ConstantTimeEq;
+use trailbook_event::Uuid;
 use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_CHARS_MIN};
 
+use crate::members::{Directory, Member, MemberId, Role};
 use crate::organization::check_name;
 use crate::secret::{SecretKey, random};
 use crate::{Catalog, Error, Organization};
 
-pub use entries::{Entry, NewEntry, Origin};
+pub use crate::permission::Permission;
+pub use entries::{Entry, NewEntry, Origin, PersonalToken};
 
 /// The entry that every organization starts with, without a value, as the Portal has it.
 pub const PORTAL_ENTRY: &str = "audit-log-api-access";
@@ -53,48 +56,6 @@ impl CredentialId {
     }
 }
 
-/// What a token may do through the native API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Scope {
-    /// Send events.
-    #[serde(rename = "events.write")]
-    EventsWrite,
-    /// Search and read events.
-    #[serde(rename = "events.read")]
-    EventsRead,
-    /// Look up the events of one entity or run that is named, or one event: what Port lets those do who are no admins.
-    #[serde(rename = "events.lookup")]
-    EventsLookup,
-    /// Read the organization's logs: checkpoints, tiles, consistency proofs.
-    #[serde(rename = "log.read")]
-    LogRead,
-    /// Take events out, with what proves them.
-    #[serde(rename = "exports")]
-    Exports,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Scope; 5] =
-        [Scope::EventsWrite, Scope::EventsRead, Scope::EventsLookup, Scope::LogRead, Scope::Exports];
-
-    /// Its name, as configuration and commands have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Scope::EventsWrite => "events.write",
-            Scope::EventsRead => "events.read",
-            Scope::EventsLookup => "events.lookup",
-            Scope::LogRead => "log.read",
-            Scope::Exports => "exports",
-        }
-    }
-
-    /// The scope of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
-
 /// One entry of Backstage's `accessRestrictions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restriction {
@@ -110,7 +71,7 @@ pub struct Restriction {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grant {
     /// Scopes of the native API.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<Permission>,
     /// Plugins and permissions of the Portal's API.
     pub restrictions: Vec<Restriction>,
 }
@@ -127,14 +88,59 @@ impl Grant {
     }
 }
 
+/// Who a credential is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A token of its own: of an application, a portal, a script.
+    Token,
+    /// A member who is signed in. It has no value: a session leads to it.
+    Member(MemberId),
+    /// A token of a member, which does what they may do, or less.
+    Personal(MemberId),
+    /// Whoever has a JWT of an issuer that the configuration names. It has no value.
+    Issuer,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Token => "token",
+            Kind::Member(_) => "member",
+            Kind::Personal(_) => "personal",
+            Kind::Issuer => "issuer",
+        }
+    }
+
+    fn of(name: &str, member: Option<i64>) -> Self {
+        match (name, member.map(MemberId)) {
+            ("member", Some(member)) => Kind::Member(member),
+            ("personal", Some(member)) => Kind::Personal(member),
+            ("issuer", _) => Kind::Issuer,
+            _ => Kind::Token,
+        }
+    }
+
+    /// The member whose it is.
+    pub fn member(self) -> Option<MemberId> {
+        match self {
+            Kind::Member(member) | Kind::Personal(member) => Some(member),
+            Kind::Token | Kind::Issuer => None,
+        }
+    }
+}
+
 /// Who a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
     id: CredentialId,
+    uuid: Uuid,
     organization: Organization,
     name: String,
+    kind: Kind,
     grant: Grant,
-    hash: TokenHash,
+    expires_ms: Option<i64>,
+    /// Of its value, if it has one.
+    hash: Option<TokenHash>,
 }
 
 /// The hash of a token. It is not shown: that of a short token can be searched for.
@@ -151,6 +157,21 @@ impl Credential {
     /// Its number.
     pub fn id(&self) -> CredentialId {
         self.id
+    }
+
+    /// What the API calls it: random, so that it tells nothing of others.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    /// Who it is of.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Until when it holds, in milliseconds since 1970.
+    pub fn expires_ms(&self) -> Option<i64> {
+        self.expires_ms
     }
 
     /// The organization that it acts for.
@@ -173,21 +194,23 @@ impl Credential {
     pub fn key(&self, secret: &SecretKey) -> SecretKey {
         let mut key = [0; 32];
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        key.copy_from_slice(hmac::sign(&secret, &self.hash.0).as_ref());
+        let hash = self.hash.map(|hash| hash.0).unwrap_or_default();
+        key.copy_from_slice(hmac::sign(&secret, &hash).as_ref());
         key
     }
 
     /// Whether it has a scope.
-    pub fn has_scope(&self, scope: Scope) -> bool {
+    pub fn has(&self, scope: Permission) -> bool {
         self.grant.scopes.contains(&scope)
     }
 }
 
-/// All credentials that have a value, as they were at one version of the catalog.
+/// All credentials that let somebody in, and all members, as they were at one version of the catalog.
 #[derive(Debug, Default)]
 pub struct Credentials {
     by_hash: HashMap<[u8; 32], Arc<Credential>>,
     by_id: HashMap<CredentialId, Arc<Credential>>,
+    directory: Directory,
     version: i64,
 }
 
@@ -200,9 +223,38 @@ impl Credentials {
         bool::from(found.ct_eq(&hash)).then(|| Arc::clone(credential))
     }
 
-    /// The credential of a number, if it has a value.
+    /// The credential of a number.
     pub fn by_id(&self, id: CredentialId) -> Option<Arc<Credential>> {
         self.by_id.get(&id).map(Arc::clone)
+    }
+
+    /// The credential of a UUID.
+    pub fn by_uuid(&self, uuid: Uuid) -> Option<Arc<Credential>> {
+        self.by_id.values().find(|credential| credential.uuid == uuid).map(Arc::clone)
+    }
+
+    /// The entry of an issuer, by the name of its organization and its own.
+    pub fn by_name(&self, organization: &str, name: &str) -> Option<Arc<Credential>> {
+        let is_it = |one: &&Arc<Credential>| {
+            one.kind == Kind::Issuer && one.name == name && one.organization.name == organization
+        };
+        self.by_id.values().find(is_it).map(Arc::clone)
+    }
+
+    /// The member that a credential is of, unless they may not sign in for now.
+    pub fn member_of(&self, credential: &Credential) -> Option<&Arc<Member>> {
+        let member = credential.kind.member()?;
+        self.directory.member(member).filter(|member| !member.is_suspended)
+    }
+
+    /// The roles that the member holds whom a credential is of.
+    pub fn roles_of(&self, credential: &Credential) -> Vec<Arc<Role>> {
+        self.member_of(credential).map(|member| self.directory.roles_of(member.id)).unwrap_or_default()
+    }
+
+    /// Members, groups and roles.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The version of the catalog's credentials that they are of.
@@ -212,7 +264,7 @@ impl Credentials {
 }
 
 impl Catalog {
-    /// A number that grows with every change of a credential.
+    /// A number that grows with every change of a credential, a member, a group or a role.
     pub async fn credentials_version(&self) -> Result<i64, Error> {
         sqlx::query_scalar("SELECT value FROM counters WHERE name = 'credentials_version'")
             .fetch_one(self.pool())
@@ -220,34 +272,53 @@ impl Catalog {
             .map_err(Error::catalog("reading the version of its credentials"))
     }
 
-    /// All credentials that have a value.
+    /// All credentials that let somebody in, and all members.
     pub async fn credentials(&self) -> Result<Credentials, Error> {
         let doing = Error::catalog("reading credentials");
         let version = self.credentials_version().await?;
-        let organizations = self.organizations().await?;
+        let organizations: HashMap<i64, Organization> =
+            self.organizations().await?.into_iter().map(|organization| (organization.id, organization)).collect();
+        let mut tx = self.begin_reading().await?;
         let rows = sqlx::query(
-            "SELECT id, organization, name, token_hash, scopes, restrictions FROM credentials \
-             WHERE revoked_ms IS NULL AND token_hash IS NOT NULL",
+            "SELECT id, organization, name, token_hash, scopes, restrictions, kind, uuid, member, expires_ms \
+             FROM credentials WHERE revoked_ms IS NULL AND (token_hash IS NOT NULL OR kind IN ('member', 'issuer'))",
         )
-        .fetch_all(self.pool())
+        .fetch_all(tx.connection())
         .await
         .map_err(&doing)?;
         let (mut by_hash, mut by_id) = (HashMap::with_capacity(rows.len()), HashMap::with_capacity(rows.len()));
         for row in rows {
             let organization: i64 = row.try_get(1).map_err(&doing)?;
-            let Some(organization) = organizations.iter().find(|o| o.id == organization) else { continue };
-            let hash: Vec<u8> = row.try_get(3).map_err(&doing)?;
-            let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
-            let grant = read_grant(&row, 4)?;
-            let id = CredentialId(row.try_get(0).map_err(&doing)?);
-            let name = row.try_get(2).map_err(&doing)?;
-            let organization = organization.clone();
-            let credential = Arc::new(Credential { id, organization, name, grant, hash: TokenHash(hash) });
-            by_id.insert(id, Arc::clone(&credential));
-            by_hash.insert(hash, credential);
+            let Some(organization) = organizations.get(&organization) else { continue };
+            let Some(credential) = read(&row, organization)?.map(Arc::new) else { continue };
+            by_id.insert(credential.id, Arc::clone(&credential));
+            if let Some(TokenHash(hash)) = credential.hash {
+                by_hash.insert(hash, credential);
+            }
         }
-        Ok(Credentials { by_hash, by_id, version })
+        let directory = Directory::read(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Credentials { by_hash, by_id, directory, version })
     }
+}
+
+/// A credential; nothing if the hash of its value is none.
+fn read(row: &sqlx::any::AnyRow, organization: &Organization) -> Result<Option<Credential>, Error> {
+    let doing = Error::catalog("reading a credential");
+    let hash: Option<Vec<u8>> = row.try_get(3).map_err(&doing)?;
+    let Ok(hash) = hash.map(<[u8; 32]>::try_from).transpose() else { return Ok(None) };
+    let (kind, uuid): (String, String) = (row.try_get(6).map_err(&doing)?, row.try_get(7).map_err(&doing)?);
+    let credential = Credential {
+        id: CredentialId(row.try_get(0).map_err(&doing)?),
+        uuid: Uuid::try_parse(&uuid).unwrap_or_default(),
+        organization: organization.clone(),
+        name: row.try_get(2).map_err(&doing)?,
+        kind: Kind::of(&kind, row.try_get(8).map_err(&doing)?),
+        grant: read_grant(row, 4)?,
+        expires_ms: row.try_get(9).map_err(&doing)?,
+        hash: hash.map(TokenHash),
+    };
+    Ok(Some(credential))
 }
 
 /// Refuses tokens that Backstage refuses, in its words, and those above our limit.
@@ -274,7 +345,7 @@ pub fn new_token() -> Result<String, Error> {
     Ok(format!("tb_{}", random::<43>()?.iter().map(letter).collect::<String>()))
 }
 
-fn hash_token(token: &str) -> [u8; 32] {
+pub(crate) fn hash_token(token: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
     hash

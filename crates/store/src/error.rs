@@ -32,6 +32,18 @@ pub enum Error {
     /// A name is taken, unknown, or not allowed.
     #[error("{0}")]
     Name(String),
+    /// What is to be made is there already.
+    #[error("{0}")]
+    Taken(String),
+    /// What is to be changed is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// There are as many as may be.
+    #[error("{0}")]
+    TooMany(String),
+    /// The change would leave an organization without a member who can sign in and holds the role Admin.
+    #[error("this would take the last admin away; make somebody else an admin first")]
+    LastAdmin,
     /// The database failed, and nothing was changed.
     #[error("the catalog failed while {doing}: {source}")]
     Catalog {

@@ -43,6 +43,8 @@ pub struct Append {
     pub items: Vec<Item>,
     /// What is remembered for the write as a whole, if its client gave it a key.
     pub remember: Option<Remember>,
+    /// Whether it may use the room of the disk that is kept free: what the server records of itself.
+    pub uses_reserve: bool,
 }
 
 /// One event of a write.
@@ -155,7 +157,7 @@ impl Journal {
         if *self.state.signals.is_poisoned.borrow() {
             return Err(Error::Poisoned);
         }
-        if self.state.signals.is_disk_low.load(Ordering::Relaxed) {
+        if !append.uses_reserve && self.state.signals.is_disk_low.load(Ordering::Relaxed) {
             return Err(Error::DiskFull);
         }
         let _mark = match &append.remember {

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod credential;
+pub mod members;
 pub mod recent;
 pub mod segment;
 
@@ -26,8 +27,10 @@ mod lock;
 mod logs;
 mod manifest;
 mod object;
+mod operator;
 mod organization;
 mod pair;
+mod permission;
 mod secret;
 mod work;
 
@@ -54,7 +57,8 @@ pub use exports::{ExportChange, ExportFiles, ExportRow, ExportState, FileReader,
 pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 use logs::Purpose;
 pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Prover, Published, freeze};
-pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization, new_uuid};
+pub use operator::{NotedDeed, OperatorDeed};
+pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization, SYSTEM_ORGANIZATION, new_uuid};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use secret::SecretKey;
 pub use segment::Segment;

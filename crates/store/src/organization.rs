@@ -13,6 +13,9 @@ use trailbook_event::limits::NAME_CHARS_MAX;
 /// The organization that every catalog starts with.
 pub const DEFAULT_ORGANIZATION: &str = "default";
 
+/// The organization of what concerns the server as a whole: starts and stops, and strangers at its door.
+pub const SYSTEM_ORGANIZATION: &str = "system";
+
 /// The tenant that a request acts for.
 ///
 /// It comes out of the catalog, with a credential or by an operator's command; nothing that a request says can make
@@ -137,6 +140,7 @@ impl crate::catalog::Transaction {
             .map_err(&doing)?;
         let log = self.create_log(id, now_ms).await?;
         self.create_portal_entry(id).await?;
+        self.create_built_in_roles(id).await?;
         Ok(Organization { id, name: name.to_owned(), log, uuid })
     }
 
@@ -152,6 +156,19 @@ impl crate::catalog::Transaction {
                 .execute(self.connection())
                 .await
                 .map_err(&doing)?;
+        }
+        Ok(())
+    }
+
+    /// Gives those organizations the roles that every one has that were made before there were roles.
+    pub(crate) async fn give_roles(&mut self) -> Result<(), Error> {
+        let sql = "SELECT id FROM organizations WHERE id NOT IN (SELECT organization FROM roles)";
+        let rows: Vec<i64> = sqlx::query_scalar(sql)
+            .fetch_all(self.connection())
+            .await
+            .map_err(Error::catalog("reading organizations"))?;
+        for id in rows {
+            self.create_built_in_roles(id).await?;
         }
         Ok(())
     }

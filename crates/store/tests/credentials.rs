@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trailbook_event::limits::{NAME_CHARS_MAX, TOKEN_BYTES_MAX};
-use trailbook_store::credential::{Entry, Grant, NewEntry, Origin, PORTAL_ENTRY, Restriction, Scope};
+use trailbook_store::credential::{Entry, Grant, NewEntry, Origin, PORTAL_ENTRY, Permission, Restriction};
 use trailbook_store::credential::{check_token, new_token};
 use trailbook_store::{Catalog, Clock, Organization, Store};
 
@@ -30,8 +30,14 @@ async fn first(store: &Store) -> Organization {
 }
 
 fn entry(organization: &Organization, name: &str, token: &str) -> NewEntry {
-    let grant = Some(Grant { scopes: vec![Scope::EventsRead], restrictions: Vec::new() });
-    NewEntry { organization: organization.clone(), name: name.to_owned(), token: token.to_owned(), grant }
+    let grant = Some(Grant { scopes: vec![Permission::EventsRead], restrictions: Vec::new() });
+    NewEntry {
+        organization: organization.clone(),
+        name: name.to_owned(),
+        token: token.to_owned(),
+        grant,
+        expires_ms: None,
+    }
 }
 
 async fn named(catalog: &Catalog, name: &str) -> Option<Entry> {
@@ -49,7 +55,7 @@ async fn a_token_is_found_until_it_is_revoked(database: &Database) {
     catalog.create_entry(entry(&organization, "ci", &token)).await.unwrap();
     let found = catalog.credentials().await.unwrap().find(&token).unwrap();
     assert_eq!((found.name(), found.organization().name()), ("ci", "default"));
-    assert!(found.has_scope(Scope::EventsRead) && !found.has_scope(Scope::EventsWrite));
+    assert!(found.has(Permission::EventsRead) && !found.has(Permission::EventsWrite));
     for wrong in [&token[1..], &format!("{token}x"), "", "wrong-token"] {
         assert!(!is_found(catalog, wrong).await, "{wrong}");
     }
@@ -119,7 +125,7 @@ async fn the_portals_entry_gets_a_value_and_stays_without_one(database: &Databas
     }
     // A grant of its own goes with the value.
     catalog.create_entry(entry(&organization, PORTAL_ENTRY, "portal-token-3")).await.unwrap();
-    assert_eq!(named(catalog, PORTAL_ENTRY).await.unwrap().grant.scopes, [Scope::EventsRead]);
+    assert_eq!(named(catalog, PORTAL_ENTRY).await.unwrap().grant.scopes, [Permission::EventsRead]);
     catalog.revoke_entry(&organization, PORTAL_ENTRY).await.unwrap();
     assert_eq!(named(catalog, PORTAL_ENTRY).await.unwrap(), start);
     // Every organization has one.
@@ -139,7 +145,7 @@ async fn what_a_credential_grants_comes_back(database: &Database) {
     };
     let grants = [
         Grant::default(),
-        Grant { scopes: Scope::ALL.to_vec(), restrictions: Vec::new() },
+        Grant { scopes: Permission::ALL.to_vec(), restrictions: Vec::new() },
         Grant { scopes: Vec::new(), restrictions: vec![restriction(None, None)] },
         Grant {
             scopes: Vec::new(),

@@ -168,7 +168,13 @@ async fn a_call_that_is_given_up_leaves_nothing_open(database: &Database) {
     for steps in 0.. {
         let token = format!("token-number-{steps}");
         let grant = Some(Grant::default());
-        let new = NewEntry { organization: sender.organization().clone(), name: token.clone(), token, grant };
+        let new = NewEntry {
+            organization: sender.organization().clone(),
+            name: token.clone(),
+            token,
+            grant,
+            expires_ms: None,
+        };
         let mut call = Box::pin(catalog.create_entry(new));
         let mut is_done = false;
         for _ in 0..steps {

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod database;
+mod admins;
 mod append;
 mod compaction;
 mod credentials;
@@ -19,10 +20,12 @@ mod kill;
 mod limits;
 mod logs;
 mod logs_restart;
+mod members;
 mod opening;
 mod organizations;
 mod postgres;
 mod segment_damage;
 mod segments;
+mod sign_ins;
 mod tamper;
 mod writes;

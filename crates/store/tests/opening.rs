@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tempfile::TempDir;
+use trailbook_event::Uuid;
+use trailbook_store::credential::{Grant, Kind, NewEntry, Permission};
 use trailbook_store::{Error, LogOptions, Options, Store, check};
 
 use crate::database::{Database, on_postgres, on_sqlite};
@@ -13,6 +15,7 @@ use crate::writes::{Found, Sender, events};
 on_both!(
     a_folder_has_one_server_at_a_time,
     a_catalog_of_a_newer_schema_is_refused,
+    a_catalog_from_before_members_gets_roles_and_names_of_credentials,
     a_store_that_is_closed_twice_is_closed,
     a_folder_of_any_name_is_made,
     a_folder_of_another_catalog_is_refused_and_left_alone,
@@ -49,6 +52,55 @@ async fn a_catalog_of_a_newer_schema_is_refused(database: &Database) {
     database.run("UPDATE schema_version SET version = 1000").await;
     let words = "the catalog was made by a newer trailbook (its schema is 1000)";
     assert_eq!(database.refusal().await.to_string(), words);
+}
+
+/// What the step made that brought members, undone.
+const BEFORE_MEMBERS: [&str; 14] = [
+    "DROP INDEX members_by_email",
+    "DROP TABLE members",
+    "DROP TABLE member_groups",
+    "DROP TABLE roles",
+    "DROP TABLE group_members",
+    "DROP TABLE member_roles",
+    "DROP TABLE group_roles",
+    "DROP TABLE invitations",
+    "DROP TABLE sessions",
+    "ALTER TABLE credentials DROP COLUMN kind",
+    "ALTER TABLE credentials DROP COLUMN uuid",
+    "ALTER TABLE credentials DROP COLUMN member",
+    "ALTER TABLE credentials DROP COLUMN expires_ms",
+    "ALTER TABLE credentials DROP COLUMN used_ms",
+];
+
+async fn a_catalog_from_before_members_gets_roles_and_names_of_credentials(database: &Database) {
+    let sender = Sender::new(database.open().await).await;
+    sender.send(events(&["a"])).await.unwrap();
+    let (catalog, all) = (sender.store.catalog(), sender.found());
+    let (acme, _) = catalog.organization_or_new("acme").await.unwrap();
+    let grant = Some(Grant { scopes: vec![Permission::EventsRead], restrictions: Vec::new() });
+    let (name, token) = ("ci".to_owned(), "token-of-ci".to_owned());
+    catalog.create_entry(NewEntry { organization: acme.clone(), name, token, grant, expires_ms: None }).await.unwrap();
+    sender.close().await;
+    for sql in BEFORE_MEMBERS {
+        database.run(sql).await;
+    }
+    database.run("UPDATE schema_version SET version = 5").await;
+    database.run("DELETE FROM counters WHERE name IN ('members', 'roles', 'member_groups')").await;
+
+    let sender = sender.at(database.open().await);
+    let credentials = sender.store.catalog().credentials().await.unwrap();
+    let found = credentials.find("token-of-ci").expect("it is known as it was");
+    assert_eq!((found.kind(), found.expires_ms(), found.organization()), (Kind::Token, None, &acme));
+    assert!(found.has(Permission::EventsRead) && found.uuid() != Uuid::nil());
+    let uuids = database.number("SELECT COUNT(DISTINCT uuid) FROM credentials WHERE uuid <> ''").await;
+    assert_eq!(uuids, database.number("SELECT COUNT(*) FROM credentials").await, "each has one of its own");
+    for organization in sender.store.catalog().organizations().await.unwrap() {
+        let roles = credentials.directory().roles(&organization);
+        let handles: Vec<_> = roles.iter().map(|role| role.handle.as_str()).collect();
+        assert_eq!(handles, ["admin", "auditor", "member"], "{}", organization.name());
+    }
+    assert!(everything(&sender.store.snapshot(sender.organization())) == all, "its events are there");
+    sender.close().await;
 }
 
 async fn a_store_that_is_closed_twice_is_closed(database: &Database) {

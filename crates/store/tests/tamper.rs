@@ -218,7 +218,7 @@ fn changed_bytes_of_the_catalog_change_nothing_or_are_named() {
         let want = dump(database.dir()).await.unwrap();
         let scratch = TempDir::new().unwrap();
         let (mut named, mut same) = (0, 0);
-        for (n, at) in (0..good.len()).step_by(1 + good.len() / 400).enumerate() {
+        for (n, at) in (0..good.len()).step_by(1 + good.len() / 800).enumerate() {
             for path in files(database.dir()) {
                 let target = scratch.path().join(path.strip_prefix(database.dir()).unwrap());
                 std::fs::create_dir_all(target.parent().unwrap()).unwrap();

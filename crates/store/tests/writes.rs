@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use trailbook_event::normalise::{Given, Normalised, normalise};
 use trailbook_event::{Sealed, Span, Timestamp, exclude, json, redact, seal};
-use trailbook_store::credential::{Grant, NewEntry, Scope, new_token};
+use trailbook_store::credential::{Grant, NewEntry, Permission, new_token};
 use trailbook_store::{
     Append, Appended, Clock, Credential, Error, Fingerprint, Item, KeyHash, Options, Organization, Remember, Store,
     Tuning,
@@ -33,8 +33,8 @@ impl Sender {
         let (organization, _) = store.catalog().organization_or_new(organization).await.unwrap();
         let token = new_token().unwrap();
         let name = format!("sender-{token}");
-        let grant = Some(Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() });
-        let entry = NewEntry { organization, name, token: token.clone(), grant };
+        let grant = Some(Grant { scopes: vec![Permission::EventsWrite], restrictions: Vec::new() });
+        let entry = NewEntry { organization, name, token: token.clone(), grant, expires_ms: None };
         store.catalog().create_entry(entry).await.unwrap();
         let credential = store.catalog().credentials().await.unwrap().find(&token).unwrap();
         Self { store: Arc::clone(store), credential }
@@ -76,7 +76,13 @@ impl Sender {
     }
 
     pub(crate) fn append(&self, items: Vec<Item>, remember: Option<Remember>) -> Append {
-        Append { organization: self.organization().clone(), credential: self.credential.id(), items, remember }
+        Append {
+            organization: self.organization().clone(),
+            credential: self.credential.id(),
+            items,
+            remember,
+            uses_reserve: false,
+        }
     }
 
     /// Every event of the log, as it is found now.

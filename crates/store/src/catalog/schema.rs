@@ -128,6 +128,103 @@ pub(super) const STEPS: &[&[&str]] = &[
         finished_ms BIGINT,
         expires_ms BIGINT)",
     ],
+    &[
+        // Who acts: a token of its own, a member through a session, a member's token, or an issuer's.
+        "ALTER TABLE credentials ADD COLUMN kind TEXT NOT NULL DEFAULT 'token'",
+        "ALTER TABLE credentials ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
+        // Whose, where it is a member's.
+        "ALTER TABLE credentials ADD COLUMN member BIGINT",
+        "ALTER TABLE credentials ADD COLUMN expires_ms BIGINT",
+        "ALTER TABLE credentials ADD COLUMN used_ms BIGINT",
+        // actors is a JSON list of the ids by which events name the member. removed_ms takes the e-mail address free.
+        "CREATE TABLE members (
+        id BIGINT PRIMARY KEY,
+        uuid TEXT NOT NULL UNIQUE,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        credential BIGINT NOT NULL,
+        email TEXT NOT NULL,
+        name TEXT NOT NULL,
+        actors TEXT NOT NULL,
+        password TEXT,
+        issuer TEXT,
+        subject TEXT,
+        is_suspended BIGINT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        signed_in_ms BIGINT,
+        removed_ms BIGINT)",
+        "CREATE UNIQUE INDEX members_by_email ON members (organization, email) WHERE removed_ms IS NULL",
+        "CREATE TABLE member_groups (
+        id BIGINT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        handle TEXT NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        UNIQUE (organization, handle))",
+        // permissions and narrowing are JSON; a built-in role has its permissions from the code.
+        "CREATE TABLE roles (
+        id BIGINT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        handle TEXT NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        permissions TEXT NOT NULL,
+        narrowing TEXT,
+        is_built_in BIGINT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        UNIQUE (organization, handle))",
+        // is_provided says that the provider of the sign-in put the member there, and may take it away again.
+        "CREATE TABLE group_members (
+        member_group BIGINT NOT NULL,
+        member BIGINT NOT NULL,
+        is_provided BIGINT NOT NULL,
+        PRIMARY KEY (member_group, member)) {without_rowid}",
+        "CREATE TABLE member_roles (
+        member BIGINT NOT NULL,
+        role BIGINT NOT NULL,
+        PRIMARY KEY (member, role)) {without_rowid}",
+        "CREATE TABLE group_roles (
+        member_group BIGINT NOT NULL,
+        role BIGINT NOT NULL,
+        PRIMARY KEY (member_group, role)) {without_rowid}",
+        // email is null where the link is for whoever has it. roles and member_groups are JSON lists of handles.
+        "CREATE TABLE invitations (
+        id TEXT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        kind TEXT NOT NULL,
+        token_hash {blob} NOT NULL UNIQUE,
+        email TEXT,
+        member BIGINT,
+        roles TEXT NOT NULL,
+        member_groups TEXT NOT NULL,
+        invited_by TEXT NOT NULL,
+        mail TEXT,
+        created_ms BIGINT NOT NULL,
+        expires_ms BIGINT NOT NULL,
+        accepted_ms BIGINT,
+        revoked_ms BIGINT)",
+        "CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        token_hash {blob} NOT NULL UNIQUE,
+        member BIGINT NOT NULL,
+        method TEXT NOT NULL,
+        address TEXT NOT NULL,
+        user_agent TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        seen_ms BIGINT NOT NULL,
+        expires_ms BIGINT NOT NULL)",
+        "CREATE INDEX sessions_by_member ON sessions (member)",
+        // What commands did, until a server has recorded it.
+        "CREATE TABLE operator_deeds (
+        id BIGINT PRIMARY KEY,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        action TEXT NOT NULL,
+        action_type TEXT NOT NULL,
+        target_type TEXT NOT NULL,
+        target TEXT NOT NULL,
+        message TEXT NOT NULL,
+        noted_ms BIGINT NOT NULL)",
+    ],
 ];
 
 /// Where the number of applied steps is kept. Made before the steps.

@@ -206,7 +206,7 @@ impl Plan {
     }
 
     fn admit(&mut self, append: Append) -> Draft {
-        let Append { organization, credential, items, remember } = append;
+        let Append { organization, credential, items, remember, .. } = append;
         let mut spots = Vec::with_capacity(items.len());
         let mut recorded = 0;
         for item in items {

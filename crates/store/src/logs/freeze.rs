@@ -91,7 +91,9 @@ pub(crate) async fn announce(store: &Store) -> Result<(), Error> {
         let previous = row.and_then(|row| all.iter().find(|old| Some(old.id) == row.previous));
         if let Some(previous) = previous {
             let items = vec![Item { sealed: first_event(store.catalog(), previous)?, client_id: None }];
-            store.append(Append { organization, credential: OWN_CREDENTIAL, items, remember: None }).await?;
+            store
+                .append(Append { organization, credential: OWN_CREDENTIAL, items, remember: None, uses_reserve: true })
+                .await?;
         }
     }
     Ok(())
