@@ -5,7 +5,7 @@
 //! this process is gone, however it ended: the guard waits for the end of a pipe that only this process holds open.
 
 use crate::repository;
-use crate::test::python;
+use crate::test::{node, python};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -82,8 +82,8 @@ impl Drop for Cluster {
     }
 }
 
-/// Runs the command after `--` with the address of a cluster that lives as long as the command, and with the Python of
-/// tests.
+/// Runs the command after `--` with the address of a cluster that lives as long as the command, and with what tests
+/// need of Python and Node.js.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let words = match arguments.split_first() {
         Some((first, rest)) if first == "--" => rest,
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let cluster = Cluster::start()?;
     let mut command = repository::command(program)?;
     command.args(rest).env(URL_VARIABLE, cluster.url());
-    repository::run(python::give(&mut command)?)
+    repository::run(node::give(python::give(&mut command)?)?)
 }
 
 /// The folder of the newest PostgreSQL server programs on this machine.

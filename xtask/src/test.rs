@@ -3,6 +3,7 @@
 //! Each step has a heading and its duration. The first failure ends the run and says how to run that step alone.
 
 pub(crate) mod deny;
+pub(crate) mod node;
 mod preflight;
 pub(crate) mod python;
 pub(crate) mod smoke;
@@ -105,7 +106,7 @@ fn tests() -> Result<()> {
     let cluster = Cluster::start()?;
     let mut command = repository::cargo()?;
     command.args(["test", "--workspace", "--locked"]).env(postgres::URL_VARIABLE, cluster.url());
-    repository::run(python::give(&mut command)?)
+    repository::run(node::give(python::give(&mut command)?)?)
 }
 
 fn documentation() -> Result<()> {

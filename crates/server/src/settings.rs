@@ -6,7 +6,10 @@
 
 mod duration;
 mod external_access;
+mod identity_providers;
+mod jwks;
 mod read;
+mod smtp;
 mod webhooks;
 mod witnesses;
 
@@ -15,13 +18,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use trailbook_event::limits::{CHUNK_EVENTS_MAX, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX};
+use trailbook_event::limits::{
+    CHUNK_EVENTS_MAX, FLUSH_EVENTS_MIN, FLUSH_SECONDS_MAX, REQUESTS_PER_MINUTE_DEFAULT, SESSION_DAYS_MAX,
+    SESSION_IDLE_HOURS_MAX, WRITES_PER_MINUTE_DEFAULT,
+};
 use trailbook_event::{Severity, exclude, redact};
 use trailbook_store::{LogOptions, Tuning};
 use trailbook_tlog::VerifierKey;
 
 pub use duration::parse_duration_ms;
 pub use external_access::ExternalAccess;
+pub use identity_providers::IdentityProvider;
+pub use jwks::JwksOptions;
+pub use smtp::{Encryption, Smtp};
 pub use webhooks::Webhook;
 
 /// The data folder where none is named.
@@ -34,6 +43,11 @@ pub const SKEW_MS_DEFAULT: i64 = 60 * 60 * 1_000;
 pub const EXPORTS_KEPT_MS_DEFAULT: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// How long an idempotency key is remembered, where nothing else is said: a week, longer than any retry.
 pub const IDEMPOTENCY_WINDOW_MS_DEFAULT: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// How long a session may be without a request, where nothing else is said: an hour, in milliseconds.
+pub const SESSION_IDLE_MS_DEFAULT: i64 = 60 * 60 * 1_000;
+/// How long a session lasts at most, where nothing else is said: 12 hours, in milliseconds.
+pub const SESSION_AGE_MS_DEFAULT: i64 = 12 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// The least and the most that `flush_after` may be, in milliseconds. The age is looked at once a second.
 const FLUSH_AFTER_MS: (i64, i64) = (1_000, FLUSH_SECONDS_MAX as i64 * 1_000);
 
@@ -78,6 +92,47 @@ pub struct Settings {
     pub logs: LogOptions,
     /// Who is asked to cosign checkpoints.
     pub witnesses: Vec<Witness>,
+    /// Where people reach the server: `https://audit.example.com`. Links in mails begin with it.
+    pub public_url: Option<String>,
+    /// Addresses and networks of proxies that are believed where a request comes from.
+    pub trusted_proxies: Vec<String>,
+    /// Which header they write; either where nothing is said.
+    pub proxy_header: Option<ProxyHeader>,
+    /// How long a session may be without a request, in milliseconds.
+    pub session_idle_ms: i64,
+    /// How long a session lasts at most, in milliseconds.
+    pub session_age_ms: i64,
+    /// Whether it is recorded who reads the log.
+    pub record_reads: bool,
+    /// Requests of one credential in a minute that are no writes of events.
+    pub requests_per_minute: u32,
+    /// Writes of events of one credential in a minute.
+    pub writes_per_minute: u32,
+    /// The mail server that invitations go through.
+    pub smtp: Option<Smtp>,
+    /// Whom people sign in through, beside passwords.
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
+/// The header in which proxies say where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwarded,
+}
+
+impl FromStr for ProxyHeader {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "forwarded" => Ok(ProxyHeader::Forwarded),
+            "x-forwarded-for" => Ok(ProxyHeader::XForwarded),
+            _ => Err(format!("must be forwarded or x-forwarded-for, not {text:?}")),
+        }
+    }
 }
 
 /// A witness: somebody else who sees checkpoints and cosigns those of logs that only grow.
@@ -237,6 +292,16 @@ pub struct Layer {
     pub secret_file: Option<PathBuf>,
     pub checkpoint_copies: Option<Vec<PathBuf>>,
     pub witnesses: Option<Vec<Witness>>,
+    pub public_url: Option<String>,
+    pub trusted_proxies: Option<Vec<String>>,
+    pub proxy_header: Option<ProxyHeader>,
+    pub session_idle_ms: Option<i64>,
+    pub session_age_ms: Option<i64>,
+    pub record_reads: Option<bool>,
+    pub requests_per_minute: Option<u32>,
+    pub writes_per_minute: Option<u32>,
+    pub smtp: Option<Smtp>,
+    pub identity_providers: Option<Vec<IdentityProvider>>,
 }
 
 /// Why there are no settings.
@@ -325,6 +390,16 @@ impl Layer {
             secret_file: self.secret_file.or(lower.secret_file),
             checkpoint_copies: self.checkpoint_copies.or(lower.checkpoint_copies),
             witnesses: self.witnesses.or(lower.witnesses),
+            public_url: self.public_url.or(lower.public_url),
+            trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            proxy_header: self.proxy_header.or(lower.proxy_header),
+            session_idle_ms: self.session_idle_ms.or(lower.session_idle_ms),
+            session_age_ms: self.session_age_ms.or(lower.session_age_ms),
+            record_reads: self.record_reads.or(lower.record_reads),
+            requests_per_minute: self.requests_per_minute.or(lower.requests_per_minute),
+            writes_per_minute: self.writes_per_minute.or(lower.writes_per_minute),
+            smtp: self.smtp.or(lower.smtp),
+            identity_providers: self.identity_providers.or(lower.identity_providers),
         }
     }
 
@@ -361,6 +436,16 @@ impl Layer {
                 copies: self.checkpoint_copies.unwrap_or_default(),
             },
             witnesses: self.witnesses.unwrap_or_default(),
+            public_url: self.public_url,
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            proxy_header: self.proxy_header,
+            session_idle_ms: self.session_idle_ms.unwrap_or(SESSION_IDLE_MS_DEFAULT),
+            session_age_ms: self.session_age_ms.unwrap_or(SESSION_AGE_MS_DEFAULT),
+            record_reads: self.record_reads.unwrap_or(true),
+            requests_per_minute: self.requests_per_minute.unwrap_or(REQUESTS_PER_MINUTE_DEFAULT),
+            writes_per_minute: self.writes_per_minute.unwrap_or(WRITES_PER_MINUTE_DEFAULT),
+            smtp: self.smtp,
+            identity_providers: self.identity_providers.unwrap_or_default(),
         };
         settings.check()?;
         Ok(settings)
@@ -385,6 +470,17 @@ impl Settings {
             return Err(SettingsError::value("listen", reason));
         }
         duration::check("clock_skew", self.skew_ms_max, 0)?;
+        duration::check_within("session_idle", self.session_idle_ms, (1_000, SESSION_IDLE_HOURS_MAX * HOUR_MS))?;
+        duration::check_within("session_lifetime", self.session_age_ms, (1_000, SESSION_DAYS_MAX * 24 * HOUR_MS))?;
+        if self.requests_per_minute == 0 || self.writes_per_minute == 0 {
+            return Err(SettingsError::value("requests_per_minute", "and writes_per_minute must be at least 1"));
+        }
+        identity_providers::check(&self.identity_providers, self.public_url.as_deref())?;
+        if self.smtp.is_some() && self.public_url.is_none() {
+            // What a request says of where it arrived is no address to be mailed with a secret in it.
+            let reason = "must be set where smtp is: mails lead people to it";
+            return Err(SettingsError::value("public_url", reason));
+        }
         duration::check("idempotency_window", self.idempotency_window_ms, 1)?;
         duration::check("exports_kept", self.exports_kept_ms, 1)?;
         duration::check_within("flush_after", self.tuning.flush_age_ms, FLUSH_AFTER_MS)?;

@@ -9,9 +9,10 @@ use std::fmt;
 use serde_json::{Map, Value};
 use trailbook_event::limits::{NAME_CHARS_MAX, RULES_MAX};
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::{Grant, Restriction, Scope, check_token};
+use trailbook_store::credential::{Grant, Permission, Restriction, check_token};
 
 use super::SettingsError;
+use super::jwks::{self, JwksOptions};
 use super::read::{kind, list, text};
 
 /// A token of the configuration. Its `Debug` does not show the token.
@@ -21,8 +22,10 @@ pub struct ExternalAccess {
     pub organization: String,
     /// Its name.
     pub subject: String,
-    /// Its value.
+    /// Its value; empty where tokens are those of an issuer.
     pub token: String,
+    /// The issuer, where tokens are its JWTs.
+    pub jwks: Option<JwksOptions>,
     /// What it may do.
     pub grant: Grant,
 }
@@ -59,7 +62,7 @@ pub(super) fn check(entries: &[ExternalAccess]) -> Result<(), SettingsError> {
             let reason = format!("the subject '{}' is declared twice in its organization", entry.subject);
             return Err(SettingsError::value(place, reason));
         }
-        if let Some(other) = before.position(|b| b.token == entry.token) {
+        if let Some(other) = before.position(|b| b.jwks.is_none() && b.token == entry.token) {
             return Err(SettingsError::value(place, format!("has the token of {key}[{other}]; each needs its own")));
         }
     }
@@ -68,26 +71,43 @@ pub(super) fn check(entries: &[ExternalAccess]) -> Result<(), SettingsError> {
 
 fn entry(value: Value) -> Result<ExternalAccess, String> {
     let mut members = table(value, "must be a table")?;
-    match members.remove("type").map(text).transpose().map_err(|reason| format!("type {reason}"))?.as_deref() {
-        Some("static") => {}
-        Some(known @ ("legacy" | "jwks")) => {
-            return Err(format!("the type '{known}' of Backstage is not supported by Trailbook; use 'static'"));
+    let is_static = match members.remove("type").map(text).transpose().map_err(|e| format!("type {e}"))?.as_deref() {
+        Some("static") => true,
+        Some("jwks") => false,
+        Some("legacy") => {
+            return Err(
+                "the type 'legacy' of Backstage is not supported by Trailbook; use 'static' or 'jwks'".to_owned()
+            );
         }
         Some(other) => {
             let sentence = "in backend.auth.externalAccess, expected one of 'static', 'legacy', 'jwks'";
             return Err(format!("Unknown type '{other}' {sentence}"));
         }
-        None => return Err("type is missing; it must be 'static'".to_owned()),
-    }
-    let (token, subject) = options(members.remove("options").ok_or("options is missing; give token and subject")?)?;
+        None => return Err("type is missing; it must be 'static' or 'jwks'".to_owned()),
+    };
+    let given = members.remove("options");
+    let (token, subject, jwks) = if is_static {
+        let (token, subject) = options(given.ok_or("options is missing; give token and subject")?)?;
+        (token, subject, None)
+    } else {
+        let jwks = jwks::read(given.ok_or("options is missing; give url")?)?;
+        (String::new(), name_of(&jwks), Some(jwks))
+    };
     let organization = match members.remove("organization") {
         Some(value) => name("organization", text(value).map_err(|reason| format!("organization {reason}"))?)?,
         None => DEFAULT_ORGANIZATION.to_owned(),
     };
     let restrictions = members.remove("accessRestrictions").map(restrictions).transpose()?.unwrap_or_default();
     refuse_others(&members, "type, options, accessRestrictions, organization")?;
-    let scopes = if restrictions.is_empty() { vec![Scope::EventsRead] } else { Vec::new() };
-    Ok(ExternalAccess { organization, subject, token, grant: Grant { scopes, restrictions } })
+    let scopes = if restrictions.is_empty() { vec![Permission::EventsRead] } else { Vec::new() };
+    Ok(ExternalAccess { organization, subject, token, jwks, grant: Grant { scopes, restrictions } })
+}
+
+/// What the entry of an issuer is called: by its prefix, or else by where its keys are.
+fn name_of(jwks: &JwksOptions) -> String {
+    let of_url = || format!("{}{}", jwks.url.host_str().unwrap_or_default(), jwks.url.path());
+    let own = jwks.subject_prefix.clone().unwrap_or_else(of_url);
+    format!("external:{own}").chars().take(NAME_CHARS_MAX).collect()
 }
 
 fn options(value: Value) -> Result<(String, String), String> {
@@ -138,7 +158,8 @@ fn restriction(value: Value) -> Result<Restriction, String> {
     let plugin = members.remove("plugin").ok_or("accessRestrictions needs a plugin in each of its entries")?;
     let plugin = text(plugin).map_err(|reason| format!("accessRestrictions.plugin {reason}"))?;
     let plugin = name("accessRestrictions.plugin", plugin)?;
-    let permissions = members.remove("permission").map(|value| words("permission", value)).transpose()?.flatten();
+    let permissions =
+        members.remove("permission").map(|value| words("accessRestrictions.permission", value)).transpose()?.flatten();
     let actions = members.remove("permissionAttribute").map(actions).transpose()?.flatten();
     Ok(Restriction { plugin, permissions, actions })
 }
@@ -148,7 +169,9 @@ fn actions(value: Value) -> Result<Option<Vec<String>>, String> {
     if let Some(key) = members.keys().find(|key| *key != "action") {
         return Err(format!("Invalid key '{key}' in 'permissionAttribute' config, expected 'action'"));
     }
-    let Some(actions) = members.remove("action").map(|value| words("action", value)).transpose()?.flatten() else {
+    let Some(actions) =
+        members.remove("action").map(|value| words("accessRestrictions.action", value)).transpose()?.flatten()
+    else {
         return Ok(None);
     };
     if let Some(wrong) = actions.iter().find(|action| !ACTIONS.contains(&action.as_str())) {
@@ -159,13 +182,13 @@ fn actions(value: Value) -> Result<Option<Vec<String>>, String> {
 }
 
 /// A text, or a list of texts, each split on space and comma as Backstage does; nothing where no word is left.
-fn words(key: &str, value: Value) -> Result<Option<Vec<String>>, String> {
+pub(super) fn words(key: &str, value: Value) -> Result<Option<Vec<String>>, String> {
     let texts = match value {
         Value::Array(items) => items.into_iter().map(text).collect::<Result<Vec<_>, _>>(),
         other => text(other).map(|text| vec![text]),
     };
     let mut words: Vec<String> = Vec::new();
-    for text in texts.map_err(|_| format!("accessRestrictions.{key} must be a text or a list of texts"))? {
+    for text in texts.map_err(|_| format!("{key} must be a text or a list of texts"))? {
         for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {
             if !words.iter().any(|before| before == word) {
                 words.push(word.to_owned());
@@ -173,7 +196,7 @@ fn words(key: &str, value: Value) -> Result<Option<Vec<String>>, String> {
         }
     }
     if words.len() > RULES_MAX {
-        return Err(format!("accessRestrictions.{key} has {} entries, more than {RULES_MAX}", words.len()));
+        return Err(format!("{key} has {} entries, more than {RULES_MAX}", words.len()));
     }
     Ok((!words.is_empty()).then_some(words))
 }

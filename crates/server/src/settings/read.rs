@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use trailbook_event::limits::RULES_MAX;
 
 use super::{
-    Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, parse_duration_ms, webhooks, witnesses,
+    Layer, LogLevel, SettingsError, SeverityLogLevelsLayer, external_access, identity_providers, parse_duration_ms,
+    smtp, webhooks, witnesses,
 };
 
 /// Every key of a configuration file.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 33] = [
     "data_dir",
     "listen",
     "catalog",
@@ -40,6 +41,16 @@ const KEYS: [&str; 23] = [
     "secret_file",
     "checkpoint_copies",
     "witnesses",
+    "public_url",
+    "trusted_proxies",
+    "proxy_header",
+    "session_idle",
+    "session_lifetime",
+    "record_reads",
+    "requests_per_minute",
+    "writes_per_minute",
+    "smtp",
+    "identity_providers",
 ];
 /// What Backstage calls `severity_log_level_mappings`.
 const MAPPINGS_ALIAS: &str = "severityLogLevelMappings";
@@ -89,6 +100,18 @@ fn set(layer: &mut Layer, key: &str, value: Value) -> Result<(), SettingsError> 
         "origin" => text(value).map(|v| layer.origin = Some(v)),
         "secret_file" => path(value).map(|v| layer.secret_file = Some(v)),
         "checkpoint_copies" => paths(value).map(|v| layer.checkpoint_copies = Some(v)),
+        "public_url" => public_url(value).map(|v| layer.public_url = Some(v)),
+        "trusted_proxies" => texts(value).map(|v| layer.trusted_proxies = Some(v)),
+        "proxy_header" => named(value).map(|v| layer.proxy_header = Some(v)),
+        "session_idle" => duration_ms(value).map(|v| layer.session_idle_ms = Some(v)),
+        "session_lifetime" => duration_ms(value).map(|v| layer.session_age_ms = Some(v)),
+        "record_reads" => truth(&value).map(|v| layer.record_reads = Some(v)),
+        "requests_per_minute" => number(&value).map(|v| layer.requests_per_minute = Some(v)),
+        "writes_per_minute" => number(&value).map(|v| layer.writes_per_minute = Some(v)),
+        "smtp" => return smtp::read(key, value).map(|v| layer.smtp = Some(v)),
+        "identity_providers" => {
+            return identity_providers::read(key, value).map(|v| layer.identity_providers = Some(v));
+        }
         "witnesses" => return witnesses::read(key, value).map(|v| layer.witnesses = Some(v)),
         "webhooks" => return webhooks::read(key, value).map(|v| layer.webhooks = Some(v)),
         "external_access" => {
@@ -137,6 +160,29 @@ pub(super) fn text(value: Value) -> Result<String, String> {
     }
 }
 
+/// A list of texts.
+fn texts(value: Value) -> Result<Vec<String>, String> {
+    list_of("texts", value)?.into_iter().map(text).collect()
+}
+
+/// A number that is not negative and not huge.
+fn number(value: &Value) -> Result<u32, String> {
+    let found = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    found.ok_or_else(|| format!("must be a whole number up to {}, not {}", u32::MAX, kind(value)))
+}
+
+/// Where people reach the server.
+fn public_url(value: Value) -> Result<String, String> {
+    let text = text(value)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("must be https:// or http:// and a host, without a path".to_owned()),
+    }
+}
+
 fn path(value: Value) -> Result<PathBuf, String> {
     text(value).map(PathBuf::from)
 }
@@ -146,7 +192,7 @@ fn address(value: Value) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("must be an address and a port, such as 127.0.0.1:8080, not {text:?}"))
 }
 
-fn truth(value: &Value) -> Result<bool, String> {
+pub(super) fn truth(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("must be true or false, not {}", kind(value)))
 }
 

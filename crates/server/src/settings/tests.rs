@@ -2,7 +2,7 @@
 
 use trailbook_event::limits::{NAME_CHARS_MAX, RULES_MAX, TOKEN_BYTES_MAX};
 use trailbook_event::{Severity, exclude};
-use trailbook_store::credential::{Grant, Restriction, Scope};
+use trailbook_store::credential::{Grant, Permission, Restriction};
 
 use super::{Layer, LogFormat, LogLevel, Settings, parse_duration_ms};
 
@@ -251,7 +251,7 @@ fn an_entry_without_restrictions_reads_events_and_no_more() {
         let entry = &settings.external_access[0];
         assert_eq!((entry.organization.as_str(), entry.subject.as_str()), ("default", "reader"));
         assert_eq!(entry.token, "abcdefgh");
-        assert_eq!(entry.grant, Grant { scopes: vec![Scope::EventsRead], restrictions: vec![] });
+        assert_eq!(entry.grant, Grant { scopes: vec![Permission::EventsRead], restrictions: vec![] });
     }
 }
 
@@ -324,8 +324,8 @@ fn what_an_entry_lacks_or_has_too_much_is_named() {
     let long_token = "t".repeat(TOKEN_BYTES_MAX + 1);
     let cases = [
         ("type = 'legacy'".to_owned(), "the type 'legacy' of Backstage is not supported by Trailbook; use 'static'"),
-        ("type = 'jwks'".to_owned(), "the type 'jwks' of Backstage is not supported by Trailbook; use 'static'"),
-        ("options = {}".to_owned(), "type is missing; it must be 'static'"),
+        ("type = 'jwks'".to_owned(), "options is missing; give url"),
+        ("options = {}".to_owned(), "type is missing; it must be 'static' or 'jwks'"),
         ("type = 'static'".to_owned(), "options is missing; give token and subject"),
         ("type = 'static'\noptions = { subject = 's' }".to_owned(), "options.token is missing"),
         ("type = 'static'\noptions = { token = 12345678 }".to_owned(), "options.token must be a text, not a number"),
