@@ -1,61 +1,86 @@
 //! Who a request comes from, and whether they may.
 //!
-//! Credentials are read from the catalog into memory and read again when their version changes, which is looked at
-//! twice a second: a change holds within a second, without a restart.
+//! A request has a token, or a JWT of an issuer that the configuration names, in `Authorization`; or a session in a
+//! cookie. Whatever it has leads to a credential, and that to what it may do ([`rights`]).
+//!
+//! Credentials, members and roles are read from the catalog into memory and read again when their version changes,
+//! which is looked at twice a second: a change holds within a second, without a restart. Sessions are looked up each
+//! time, so one that was ended has ended.
 
 mod access_token;
+mod caller;
+pub(crate) mod rights;
+pub(crate) mod session;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
+use trailbook_event::Uuid;
+use trailbook_event::limits::REQUESTS_WINDOW_SECONDS;
 use trailbook_store::credential::{
-    Credentials, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, Scope, WSO2_PERMISSIONS, WSO2_PLUGIN,
+    Credentials, Kind, PORTAL_PERMISSION, PORTAL_PLUGIN, Permission, Restriction, WSO2_PERMISSIONS, WSO2_PLUGIN,
 };
+use trailbook_store::{Catalog, Clock, Credential, CredentialId, SecretKey};
 
-use trailbook_store::{Catalog, Credential, CredentialId, Organization, SecretKey};
+pub(crate) use caller::Caller;
 
-/// A caller whose token is known.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller(Arc<Credential>);
+use crate::asker::Asker;
+use crate::jwt::{self, ServiceTokens};
+use crate::rate::Windows;
+use rights::Rights;
+use session::SessionRules;
 
-impl Caller {
-    /// The organization that it acts for.
-    pub(crate) fn organization(&self) -> &Organization {
-        self.0.organization()
-    }
+/// Issuers whose JWTs let somebody in.
+#[derive(Debug)]
+pub(crate) struct Issuers {
+    pub(crate) tokens: ServiceTokens,
+    /// The organization and the name of the entry of each.
+    pub(crate) entries: Vec<(String, String)>,
+}
 
-    /// Its credential.
-    pub(crate) fn own(&self) -> &Credential {
-        &self.0
-    }
-
-    /// Which credential it has.
-    pub(crate) fn credential(&self) -> CredentialId {
-        self.0.id()
-    }
+/// How many requests a credential may make in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestRules {
+    pub(crate) requests_max: u32,
+    pub(crate) writes_max: u32,
 }
 
 /// Why a request is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Denial {
-    /// It has no token, or one that is nobody's.
+    /// It has no token and no session, or one that is nobody's.
     Unauthenticated(&'static str),
-    /// Its token does not allow this; says what it does allow.
+    /// Its credential does not allow this; says what it does allow.
     NotAllowed(String),
+    /// Its credential has asked too often; says after how many seconds it may again.
+    TooOften(i64),
+    /// The catalog failed.
+    Unavailable,
 }
 
 /// The credentials of the catalog, as they were less than a second ago.
 #[derive(Debug)]
 pub(crate) struct Auth {
     catalog: Catalog,
+    clock: Clock,
     current: RwLock<Arc<Credentials>>,
     /// When an unknown token last made us look: the look began then.
-    looked: Mutex<Option<Instant>>,
+    looked: AsyncMutex<Option<Instant>>,
     /// What access tokens of Port's API are signed with.
     port_key: SecretKey,
+    /// What the tokens of sessions' forms are made with.
+    csrf_key: SecretKey,
+    session_rules: SessionRules,
+    issuers: Issuers,
+    /// Requests of each credential that are no writes of events.
+    requests: Windows<CredentialId>,
+    /// Writes of events of each.
+    writes: Windows<CredentialId>,
+    /// When credentials were used that the catalog does not know of yet.
+    used: Mutex<HashMap<CredentialId, i64>>,
 }
 
 /// How much of the organization's events a caller of Port's API may ask for.
@@ -70,54 +95,132 @@ pub(crate) enum Reach {
 /// What is said of a request without a token.
 pub(crate) const MISSING: Denial = Denial::Unauthenticated("Missing credentials");
 const ILLEGAL: Denial = Denial::Unauthenticated("Illegal token");
+const EXPIRED: Denial = Denial::Unauthenticated("The token has expired");
 
 /// How long after a look for an unknown token the next may be.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How often the catalog is asked whether credentials changed.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// How often it is told which were used.
+const NOTE_USE_EVERY: Duration = Duration::from_secs(20);
+/// What is told apart of when a credential was used, in milliseconds.
+const USE_GRAIN_MS: i64 = 60_000;
 
 impl Auth {
-    pub(crate) async fn new(catalog: Catalog) -> Result<Self, trailbook_store::Error> {
+    pub(crate) async fn new(
+        catalog: Catalog,
+        clock: Clock,
+        issuers: Issuers,
+        (session_rules, request_rules): (SessionRules, RequestRules),
+    ) -> Result<Self, trailbook_store::Error> {
         let current = RwLock::new(Arc::new(catalog.credentials().await?));
         let port_key = catalog.secret("port-access-token").await?;
-        Ok(Self { catalog, current, looked: Mutex::new(None), port_key })
+        let csrf_key = catalog.secret("session-forms").await?;
+        Ok(Self {
+            catalog,
+            clock,
+            current,
+            looked: AsyncMutex::new(None),
+            port_key,
+            csrf_key,
+            session_rules,
+            issuers,
+            requests: Windows::new(request_rules.requests_max, REQUESTS_WINDOW_SECONDS),
+            writes: Windows::new(request_rules.writes_max, REQUESTS_WINDOW_SECONDS),
+            used: Mutex::default(),
+        })
     }
 
     /// Keeps the credentials current. Never returns; dropped when the server stops.
     pub(crate) async fn follow(&self) {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut notes = tokio::time::interval(NOTE_USE_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        notes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "credentials could not be read; the last known stay in force");
+            tokio::select! {
+                _ = looks.tick() => self.refresh_or_warn().await,
+                _ = notes.tick() => self.note_used().await,
             }
         }
     }
 
-    async fn refresh(&self) -> Result<(), trailbook_store::Error> {
+    async fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "credentials could not be read; the last known stay in force");
+        }
+    }
+
+    /// Reads the credentials again if they have changed: at once after a change that this server made.
+    pub(crate) async fn refresh(&self) -> Result<(), trailbook_store::Error> {
         let version = self.catalog.credentials_version().await?;
         if version != self.current().version() {
             let credentials = Arc::new(self.catalog.credentials().await?);
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = credentials;
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // Another may have read a newer one meanwhile.
+            if credentials.version() > current.version() {
+                *current = credentials;
+            }
         }
         Ok(())
     }
 
-    fn current(&self) -> Arc<Credentials> {
+    /// Members, groups, roles and credentials as they are known now.
+    pub(crate) fn current(&self) -> Arc<Credentials> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The caller of a request with the header `Authorization: Bearer <token>`. The messages are Backstage's.
+    /// Tells the catalog which credentials were used.
+    pub(crate) async fn note_used(&self) {
+        let used: Vec<_> = {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.drain().collect()
+        };
+        if !used.is_empty()
+            && let Err(error) = self.catalog.note_used(&used).await
+        {
+            tracing::warn!(%error, "it could not be noted when credentials were used");
+        }
+    }
+
+    /// The caller of a request: of its token, or of its session. The messages are Backstage's.
     ///
     /// A token that is not known may be new, so the catalog is looked at before it is refused, seldom enough that
     /// strangers cannot keep the catalog busy.
-    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        self.of_token(bearer(headers).ok_or(MISSING)?).await
+    pub(crate) async fn caller(&self, asker: &Arc<Asker>) -> Result<Caller, Denial> {
+        if asker.has_authorization() {
+            let token = asker.bearer().ok_or(MISSING)?;
+            return self.of_token(asker, token).await;
+        }
+        let caller = self.of_session(asker).await?.ok_or(MISSING)?;
+        if asker.is_unsafe()
+            && let Err(denial) = self.check_csrf(asker, asker.csrf())
+        {
+            asker.deny(&caller, session::NO_CSRF);
+            return Err(denial);
+        }
+        self.counted(caller)
     }
 
-    async fn of_token(&self, token: &str) -> Result<Caller, Denial> {
-        self.credential(token).await.map(Caller).ok_or(ILLEGAL)
+    async fn of_token(&self, asker: &Arc<Asker>, token: &str) -> Result<Caller, Denial> {
+        self.of_any_token(asker, token).await.inspect_err(|denial| note_stranger(asker, denial))
+    }
+
+    async fn of_any_token(&self, asker: &Arc<Asker>, token: &str) -> Result<Caller, Denial> {
+        let Some(credential) = self.credential(token).await else { return self.of_issuer(asker, token).await };
+        self.counted(self.caller_of_credential(&credential)?.asking(asker))
+    }
+
+    /// The bearer of a JWT of an issuer that the configuration names.
+    async fn of_issuer(&self, asker: &Arc<Asker>, token: &str) -> Result<Caller, Denial> {
+        let refused = |refused: jwt::Refused| {
+            tracing::debug!(reason = %refused, "a JWT was refused");
+            ILLEGAL
+        };
+        let bearer = self.issuers.tokens.bearer(token, self.clock.now_ms()).await.map_err(refused)?;
+        let (organization, name) = self.issuers.entries.get(bearer.entry).ok_or(ILLEGAL)?;
+        let credential = self.current().by_name(organization, name).ok_or(ILLEGAL)?;
+        self.counted(self.caller_of_credential(&credential)?.asking(asker).about(&bearer.subject))
     }
 
     async fn credential(&self, token: &str) -> Option<Arc<Credential>> {
@@ -128,14 +231,47 @@ impl Auth {
         self.current().find(token)
     }
 
-    /// A caller that may take events out.
-    pub(crate) async fn exports_caller(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        self.caller_with(headers, Scope::Exports).await
+    /// Who acts with a credential, whatever led to it.
+    fn caller_of_credential(&self, credential: &Arc<Credential>) -> Result<Caller, Denial> {
+        if credential.expires_ms().is_some_and(|expires_ms| expires_ms <= self.clock.now_ms()) {
+            return Err(EXPIRED);
+        }
+        let current = self.current();
+        let member = current.member_of(credential);
+        if credential.kind().member().is_some() && member.is_none() {
+            return Err(ILLEGAL);
+        }
+        let roles = current.roles_of(credential);
+        let rights = Arc::new(Rights::of(credential, member.map(Arc::as_ref), &roles));
+        Ok(Caller::new(Arc::clone(credential), rights, member.map(Arc::clone)))
     }
 
-    /// The credential of a number, if it may take events out now.
-    pub(crate) fn exporter(&self, number: i64) -> Option<Arc<Credential>> {
-        self.current().by_id(CredentialId::of_number(number)).filter(|credential| credential.has_scope(Scope::Exports))
+    /// Counts a request, and notes that the credential is used.
+    fn counted(&self, caller: Caller) -> Result<Caller, Denial> {
+        let now_ms = self.clock.now_ms();
+        let is_write = caller.asker().is_some_and(|asker| asker.is_write());
+        let windows = if is_write { &self.writes } else { &self.requests };
+        let standing = windows.count(caller.credential(), now_ms);
+        if standing.is_over {
+            if let Some(asker) = caller.asker() {
+                asker.note_wait(standing.reset_seconds);
+            }
+            return Err(Denial::TooOften(standing.reset_seconds));
+        }
+        let grain_ms = now_ms - now_ms.rem_euclid(USE_GRAIN_MS);
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(caller.credential(), grain_ms);
+        Ok(caller)
+    }
+
+    /// A caller that may take events out.
+    pub(crate) async fn exports_caller(&self, asker: &Arc<Asker>) -> Result<Caller, Denial> {
+        self.caller_with(asker, Permission::Exports).await
+    }
+
+    /// Who acts with the credential of a UUID, if it may take events out now.
+    pub(crate) fn exporter(&self, uuid: Uuid) -> Option<Caller> {
+        let credential = self.current().by_uuid(uuid)?;
+        self.caller_of_credential(&credential).ok().filter(|caller| caller.has(Permission::Exports))
     }
 
     /// What a credential is called, if it is there still.
@@ -161,93 +297,128 @@ impl Auth {
             tokio::time::sleep_until(last + LOOK_AGAIN_AFTER).await;
         }
         *looked = Some(Instant::now());
-        if let Err(error) = self.refresh().await {
-            tracing::warn!(%error, "credentials could not be read; the last known stay in force");
-        }
+        self.refresh_or_warn().await;
     }
 
-    /// A caller that has a scope of the native API.
-    pub(crate) async fn caller_with(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Denial> {
-        with_scope(self.caller(headers).await?, scope)
+    /// A caller that has a permission.
+    pub(crate) async fn caller_with(&self, asker: &Arc<Asker>, permission: Permission) -> Result<Caller, Denial> {
+        with_permission(asker, self.caller(asker).await?, permission)
     }
 
-    /// The caller of a token that did not come in a header, if it has a scope.
-    pub(crate) async fn caller_of(&self, token: &str, scope: Scope) -> Result<Caller, Denial> {
-        with_scope(self.of_token(token).await?, scope)
+    /// The caller of a token that did not come in a header, if it has a permission.
+    pub(crate) async fn caller_of(
+        &self,
+        asker: &Arc<Asker>,
+        token: &str,
+        permission: Permission,
+    ) -> Result<Caller, Denial> {
+        with_permission(asker, self.of_token(asker, token).await?, permission)
     }
 
     /// A caller that may read the Portal's audit log: it has `events.read`, or is granted the Portal's permission.
-    pub(crate) async fn portal_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        let caller = self.caller(headers).await?;
-        if caller.0.has_scope(Scope::EventsRead) {
+    pub(crate) async fn portal_reader(&self, asker: &Arc<Asker>) -> Result<Caller, Denial> {
+        let caller = self.caller(asker).await?;
+        if caller.has(Permission::EventsRead) {
             return Ok(caller);
         }
-        let restrictions = &caller.0.grant().restrictions;
+        let restrictions = &caller.own().grant().restrictions;
         let of_plugin: Vec<&Restriction> = restrictions.iter().filter(|r| r.plugin == PORTAL_PLUGIN).collect();
         if of_plugin.is_empty() {
             if restrictions.is_empty() {
-                return Err(Denial::NotAllowed(format!("This needs the scope events.read; {}", allowed(&caller.0))));
+                let reason = format!("This needs the scope events.read; {}", allowed(&caller));
+                return Err(not_allowed(asker, &caller, reason));
             }
             let plugins: Vec<_> = restrictions.iter().map(|r| format!("'{}'", r.plugin)).collect();
-            let plugins = plugins.join(", ");
-            return Err(Denial::NotAllowed(format!("This token's access is restricted to plugin(s) {plugins}")));
+            let reason = format!("This token's access is restricted to plugin(s) {}", plugins.join(", "));
+            return Err(not_allowed(asker, &caller, reason));
         }
         if of_plugin.iter().any(|restriction| grants_reading(restriction, &[PORTAL_PERMISSION])) {
-            return Ok(caller);
+            return Ok(caller.reading_all());
         }
-        Err(Denial::NotAllowed(permissions_of(&of_plugin)))
+        Err(not_allowed(asker, &caller, permissions_of(&of_plugin)))
     }
 
     /// An access token of Port's API, for the name and the value of a token that may read there.
-    pub(crate) async fn access_token(&self, id: &str, secret: &str, now_ms: i64) -> Result<String, Denial> {
+    pub(crate) async fn access_token(
+        &self,
+        asker: &Arc<Asker>,
+        (id, secret): (&str, &str),
+        now_ms: i64,
+    ) -> Result<String, Denial> {
         let found = self.credential(secret).await.filter(|credential| credential.name() == id);
-        let credential = found.ok_or(Denial::Unauthenticated("Invalid client credentials"))?;
-        reach(&credential)?;
+        let credential = found.ok_or(Denial::Unauthenticated("Invalid client credentials"));
+        let caller = credential.and_then(|credential| Ok((self.caller_of_credential(&credential)?, credential)));
+        let (caller, credential) = caller.inspect_err(|denial| note_stranger(asker, denial))?;
+        let caller = self.counted(caller.asking(asker))?;
+        reach(&caller).map_err(|reason| not_allowed(asker, &caller, reason))?;
         Ok(access_token::issue(&credential, &self.port_key, now_ms))
     }
 
     /// A caller of Port's API: an access token, or a token itself, with a scope that lets it read.
-    pub(crate) async fn port_reader(&self, headers: &HeaderMap, now_ms: i64) -> Result<(Caller, Reach), Denial> {
-        let token = bearer(headers).ok_or(MISSING)?;
-        let credential = match access_token::holder(token) {
+    pub(crate) async fn port_reader(&self, asker: &Arc<Asker>, now_ms: i64) -> Result<(Caller, Reach), Denial> {
+        let token = asker.bearer().ok_or(MISSING)?;
+        let caller = match access_token::holder(token) {
             Some(id) => {
-                let credential = self.of_id(id).await.ok_or(ILLEGAL)?;
-                access_token::check(token, &credential, &self.port_key, now_ms)?;
-                credential
+                let caller = self.of_access_token((id, token), now_ms).await;
+                let caller = caller.inspect_err(|denial| note_stranger(asker, denial))?;
+                self.counted(caller.asking(asker))?
             }
-            None => self.credential(token).await.ok_or(ILLEGAL)?,
+            None => self.of_token(asker, token).await?,
         };
-        let reach = reach(&credential)?;
-        Ok((Caller(credential), reach))
+        let reach = reach(&caller).map_err(|reason| not_allowed(asker, &caller, reason))?;
+        Ok((caller, reach))
+    }
+
+    async fn of_access_token(&self, (id, token): (CredentialId, &str), now_ms: i64) -> Result<Caller, Denial> {
+        let credential = self.of_id(id).await.ok_or(ILLEGAL)?;
+        access_token::check(token, &credential, &self.port_key, now_ms)?;
+        self.caller_of_credential(&credential)
     }
 
     /// A caller that may read WSO2's audit logs: it has `events.read`, or is granted one of WSO2's permissions.
-    pub(crate) async fn wso2_reader(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
-        let caller = self.caller(headers).await?;
-        let is_of_plugin = |one: &&Restriction| one.plugin == WSO2_PLUGIN;
-        let mut restrictions = caller.0.grant().restrictions.iter().filter(is_of_plugin);
-        if caller.0.has_scope(Scope::EventsRead) || restrictions.any(|one| grants_reading(one, &WSO2_PERMISSIONS)) {
+    pub(crate) async fn wso2_reader(&self, asker: &Arc<Asker>) -> Result<Caller, Denial> {
+        let caller = self.caller(asker).await?;
+        if caller.has(Permission::EventsRead) {
             return Ok(caller);
         }
-        Err(Denial::NotAllowed(format!("this needs the scope events.read; {}", allowed(&caller.0))))
+        let is_of_plugin = |one: &&Restriction| one.plugin == WSO2_PLUGIN;
+        let mut restrictions = caller.own().grant().restrictions.iter().filter(is_of_plugin);
+        if restrictions.any(|one| grants_reading(one, &WSO2_PERMISSIONS)) {
+            return Ok(caller.reading_all());
+        }
+        Err(not_allowed(asker, &caller, format!("this needs the scope events.read; {}", allowed(&caller))))
     }
 }
 
-fn with_scope(caller: Caller, scope: Scope) -> Result<Caller, Denial> {
-    if caller.0.has_scope(scope) {
+fn with_permission(asker: &Asker, caller: Caller, permission: Permission) -> Result<Caller, Denial> {
+    if caller.has(permission) {
         return Ok(caller);
     }
-    Err(Denial::NotAllowed(format!("this needs the scope {}; {}", scope.name(), allowed(&caller.0))))
+    let reason = format!("this needs the scope {}; {}", permission.name(), allowed(&caller));
+    Err(not_allowed(asker, &caller, reason))
 }
 
-/// How far a token may read through Port's API.
-fn reach(credential: &Credential) -> Result<Reach, Denial> {
-    match (credential.has_scope(Scope::EventsRead), credential.has_scope(Scope::EventsLookup)) {
+/// Notes that a token is nobody's, where that is why its bearer is not let in.
+fn note_stranger(asker: &Asker, denial: &Denial) {
+    if let Denial::Unauthenticated(reason) = denial {
+        asker.note_stranger(reason);
+    }
+}
+
+/// A refusal, which is recorded before it is answered.
+fn not_allowed(asker: &Asker, caller: &Caller, reason: String) -> Denial {
+    asker.deny(caller, &reason);
+    Denial::NotAllowed(reason)
+}
+
+/// How far a caller may read through Port's API, or why not at all.
+fn reach(caller: &Caller) -> Result<Reach, String> {
+    match (caller.has(Permission::EventsRead), caller.has(Permission::EventsLookup)) {
         (true, _) => Ok(Reach::All),
         (false, true) => Ok(Reach::Named),
         (false, false) => {
             let needs = "This needs the scope events.read or events.lookup";
-            Err(Denial::NotAllowed(format!("{needs}; {}", allowed(credential))))
+            Err(format!("{needs}; {}", allowed(caller)))
         }
     }
 }
@@ -271,24 +442,20 @@ fn permissions_of(restrictions: &[&Restriction]) -> String {
     format!("This token's access is restricted to permission(s) {}", quoted(permissions))
 }
 
-/// What a token of ours allows, for messages.
-fn allowed(credential: &Credential) -> String {
-    let plugins: Vec<_> = credential.grant().restrictions.iter().map(|r| format!("'{}'", r.plugin)).collect();
-    if !plugins.is_empty() && credential.grant().scopes.is_empty() {
+/// What a caller may do instead, for messages.
+fn allowed(caller: &Caller) -> String {
+    let grant = caller.own().grant();
+    let plugins: Vec<_> = grant.restrictions.iter().map(|r| format!("'{}'", r.plugin)).collect();
+    if !plugins.is_empty() && grant.scopes.is_empty() {
         return format!("the token is restricted to plugin(s) {}", plugins.join(", "));
     }
-    let scopes: Vec<_> = credential.grant().scopes.iter().map(|scope| scope.name()).collect();
-    if scopes.is_empty() {
-        return "the token has none".to_owned();
+    let holder = match caller.own().kind() {
+        Kind::Member(_) => "your roles have",
+        Kind::Token | Kind::Personal(_) | Kind::Issuer => "the token has",
+    };
+    let permissions: Vec<_> = caller.rights().permissions().map(Permission::name).collect();
+    if permissions.is_empty() {
+        return format!("{holder} none");
     }
-    format!("the token has {}", scopes.join(", "))
-}
-
-/// The token of `Authorization: Bearer <token>`, as Backstage reads it: `/^Bearer[ ]+(\S+)$/i`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, rest) = value.split_at_checked(6)?;
-    let token = rest.trim_start_matches(' ');
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && token.len() < rest.len();
-    (is_bearer && !token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
+    format!("{holder} {}", permissions.join(", "))
 }

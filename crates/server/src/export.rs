@@ -29,11 +29,12 @@ mod chunk;
 mod manifest;
 mod part;
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
-use trailbook_query::{Cancel, Error, Query, scan};
+use trailbook_query::{Cancel, Error, Hidden, Query, scan};
 use trailbook_store::{Organization, Store};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
@@ -55,7 +56,12 @@ pub(crate) struct Export {
     pub(crate) organization: Organization,
     /// What was asked for, as it was written.
     pub(crate) text: String,
+    /// Narrowed already.
     pub(crate) query: Query,
+    /// What whoever takes it out does not see; with any of it, nothing is proven.
+    pub(crate) hidden: Hidden,
+    /// Their names.
+    pub(crate) hidden_names: Vec<String>,
     pub(crate) created_ms: i64,
 }
 
@@ -68,12 +74,12 @@ pub(crate) fn write(
     cancel: &Cancel,
 ) -> Result<(), Error> {
     let mut parts = runtime.block_on(Part::all(store, &export.organization))?;
-    let is_complete = is_complete(&export.query);
+    let is_complete = is_complete(&export.query) && export.hidden.is_empty();
     let mut zip = Zip { zip: ZipWriter::new_stream(out), files: Vec::new() };
     let mut given = vec![Given::default(); parts.len()];
     zip.file(EVENTS, |file| {
         for (part, given) in parts.iter().zip(&mut given) {
-            *given = write_events(part, &export.query, file, cancel)?;
+            *given = write_events(part, export, file, cancel)?;
         }
         Ok(())
     })?;
@@ -83,6 +89,11 @@ pub(crate) fn write(
         let mut keep = has_any.iter();
         parts.retain(|_| keep.next().copied().unwrap_or_default());
         given.retain(|given| given.events > 0);
+    }
+    if !export.hidden.is_empty() {
+        // Salts and neighbours would let whoever has them guess what is hidden.
+        let logs = parts.iter().zip(given).map(|(part, given)| LogOut::without_openings(part, given)).collect();
+        return end(zip, export, logs);
     }
     let mut logs = Vec::new();
     zip.file(OPENINGS, |file| {
@@ -99,6 +110,10 @@ pub(crate) fn write(
         }
         Ok(())
     })?;
+    end(zip, export, logs)
+}
+
+fn end(mut zip: Zip<impl Write>, export: &Export, logs: Vec<LogOut>) -> Result<(), Error> {
     let manifest = Manifest::new(export, std::mem::take(&mut zip.files), logs);
     zip.file(MANIFEST, |file| file.write(&manifest.to_bytes()?))?;
     zip.zip.finish().map(drop).map_err(|e| Error::Failed(format!("writing an export: {e}")))
@@ -106,16 +121,25 @@ pub(crate) fn write(
 
 /// Whether nothing but a range of `recorded_at` is asked for.
 fn is_complete(query: &Query) -> bool {
-    let Query { conditions, text, occurred, sequence, .. } = query;
-    conditions.is_empty() && text.is_empty() && *occurred == (None, None) && *sequence == (None, None)
+    let Query { conditions, text, occurred, sequence, within, .. } = query;
+    within.is_none()
+        && conditions.is_empty()
+        && text.is_empty()
+        && *occurred == (None, None)
+        && *sequence == (None, None)
 }
 
-fn write_events(part: &Part, query: &Query, file: &mut FileWriter<'_>, cancel: &Cancel) -> Result<Given, Error> {
+/// An event as it is seen.
+pub(crate) fn seen<'a>(hidden: &Hidden, canonical: &'a [u8]) -> Cow<'a, [u8]> {
+    if hidden.is_empty() { Cow::Borrowed(canonical) } else { Cow::Owned(hidden.strip(canonical)) }
+}
+
+fn write_events(part: &Part, export: &Export, file: &mut FileWriter<'_>, cancel: &Cancel) -> Result<Given, Error> {
     let mut given = Given::default();
     let mut written = Ok(());
-    scan(&part.snapshot, &part.under(query), cancel, |_, row| {
+    scan(&part.snapshot, &part.under(&export.query), cancel, |_, row| {
         given.add(row.sequence);
-        written = file.write(row.canonical).and_then(|()| file.write(b"\n"));
+        written = file.write(&seen(&export.hidden, row.canonical)).and_then(|()| file.write(b"\n"));
         written.is_ok()
     })?;
     written.map(|()| given)

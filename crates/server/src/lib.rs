@@ -2,25 +2,39 @@
 //!
 //! [`start`] opens the store and listens; [`Running::run_until`] serves.
 
+pub mod first_admin;
 pub mod log;
 pub mod settings;
 
 mod api;
 mod app;
+mod asker;
 mod auth;
+mod client_address;
 mod dialect;
 mod error;
 mod export;
+mod gate;
 mod ingest;
+mod invitation;
+mod jwt;
+mod ledger;
+mod letter;
 mod listener;
+mod mail;
 mod metrics;
+mod oidc;
 mod ops;
 mod own;
+mod pages;
+mod password;
 mod rate;
 mod rest;
 mod router;
 mod search;
+mod sign_in;
 mod status;
+mod throttle;
 mod url;
 mod webhooks;
 mod witness;
@@ -28,11 +42,15 @@ mod witness;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use trailbook_store::credential::{Grant, NewEntry, Scope};
-use trailbook_store::{Clock, Store};
+use trailbook_store::credential::{Grant, NewEntry, Permission};
+use trailbook_store::{Clock, DEFAULT_ORGANIZATION, SYSTEM_ORGANIZATION, Store};
 
+use auth::session::SessionRules;
+use auth::{Issuers, RequestRules};
+use client_address::{Believed, TrustedProxies};
 pub use error::Error;
-use settings::Settings;
+use own::{By, Deed};
+use settings::{ProxyHeader, Settings};
 pub use witness::Ahead;
 
 /// A server that listens and does not serve yet.
@@ -65,7 +83,9 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         store.close().await;
         return Err(Error::Ahead(ahead));
     }
-    let auth = auth::Auth::new(store.catalog().clone()).await?;
+    let auth =
+        auth::Auth::new(store.catalog().clone(), clock.clone(), issuers(&settings)?, auth_rules(&settings)).await?;
+    let sign_in = sign_in_parts(&store, &settings).await?;
     let address = listener.address()?;
     let is_tls = settings.tls.is_some();
     let (events, _) = store.recent_size();
@@ -74,10 +94,62 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         links: export::link::LinkKey::new(&store.catalog().secret("export-links").await?),
         exports_kept_ms: settings.exports_kept_ms,
         is_https: is_tls || settings.behind_proxy,
+        proxies: trusted_proxies(&settings)?,
+        public_url: settings.public_url.clone(),
+        system: store.catalog().organization_or_new(SYSTEM_ORGANIZATION).await?.0,
+        record_reads: settings.record_reads,
     };
     tracing::info!(%address, tls = is_tls, events, "listening");
-    let peers = app::Peers { witnesses, webhooks: webhooks::Webhooks::new(&settings.webhooks) };
-    Ok(Running { app: Arc::new(app::App::new(store, auth, pipeline, peers, given)), listener, address, is_tls })
+    let mailer = settings.smtp.as_ref().map(mail::Mailer::new).transpose();
+    let mailer = mailer.map_err(|error| Error::Setting(format!("smtp: {error}")))?;
+    let peers = app::Peers { witnesses, webhooks: webhooks::Webhooks::new(&settings.webhooks), mailer };
+    let app = Arc::new(app::App::new(store, (auth, sign_in), pipeline, peers, given));
+    own::record_operators(&app).await?;
+    own::record(&app, Deed::by(By::Server, "server.started", "start", "The server started".to_owned())).await?;
+    Ok(Running { app, listener, address, is_tls })
+}
+
+fn issuers(settings: &Settings) -> Result<Issuers, Error> {
+    let entries = settings.external_access.iter().filter(|entry| entry.jwks.is_some());
+    let tokens = jwt::ServiceTokens::new(entries.clone().filter_map(|entry| entry.jwks.as_ref()));
+    Ok(Issuers {
+        tokens: tokens.map_err(|error| Error::Setting(format!("external_access: {error}")))?,
+        entries: entries.map(|entry| (entry.organization.clone(), entry.subject.clone())).collect(),
+    })
+}
+
+fn auth_rules(settings: &Settings) -> (SessionRules, RequestRules) {
+    let sessions = SessionRules { idle_ms: settings.session_idle_ms, age_ms: settings.session_age_ms };
+    let Settings { requests_per_minute, writes_per_minute, .. } = *settings;
+    (sessions, RequestRules { requests_max: requests_per_minute, writes_max: writes_per_minute })
+}
+
+async fn sign_in_parts(store: &Store, settings: &Settings) -> Result<sign_in::SignIn, Error> {
+    let key = store.catalog().secret("sign-in").await?;
+    let mut providers = Vec::new();
+    for provider in &settings.identity_providers {
+        // Its members need somewhere to be.
+        store.catalog().organization_or_new(&provider.organization).await?;
+        let url = settings.public_url.as_deref().unwrap_or_default();
+        let made = oidc::Provider::new(provider.clone(), url, &key);
+        providers.push(made.map_err(|refusal| Error::Setting(format!("identity_providers: {refusal:?}")))?);
+    }
+    Ok(sign_in::SignIn {
+        hasher: password::Hasher::new(password::COST).map_err(|error| Error::Setting(error.to_string()))?,
+        throttle: throttle::Throttle::new(&key),
+        devices: throttle::device::DeviceKey::new(&key),
+        providers,
+    })
+}
+
+fn trusted_proxies(settings: &Settings) -> Result<TrustedProxies, Error> {
+    let believed = match settings.proxy_header {
+        None => Believed::Either,
+        Some(ProxyHeader::Forwarded) => Believed::Forwarded,
+        Some(ProxyHeader::XForwarded) => Believed::XForwarded,
+    };
+    let proxies = TrustedProxies::parse(&settings.trusted_proxies, believed);
+    proxies.map_err(|reason| Error::Setting(format!("trusted_proxies: {reason}")))
 }
 
 async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Error> {
@@ -89,16 +161,27 @@ async fn set_file_entries(store: &Store, settings: &Settings) -> Result<(), Erro
             name: access.subject.clone(),
             token: access.token.clone(),
             grant: Some(access.grant.clone()),
+            expires_ms: None,
         });
     }
     for webhook in &settings.webhooks {
         let (organization, _) = store.catalog().organization_or_new(&webhook.organization).await?;
-        let grant = Grant { scopes: vec![Scope::EventsWrite], restrictions: Vec::new() };
+        let grant = Grant { scopes: vec![Permission::EventsWrite], restrictions: Vec::new() };
         let (name, token) = (webhook.name.clone(), webhook.token());
-        entries.push(NewEntry { organization, name, token, grant: Some(grant) });
+        entries.push(NewEntry { organization, name, token, grant: Some(grant), expires_ms: None });
     }
     store.catalog().set_file_entries(&entries).await?;
     Ok(())
+}
+
+/// Records what is still to be recorded.
+async fn end(app: &app::App) {
+    app.auth.note_used().await;
+    app.ledger.close(app, i64::MAX).await;
+    let deed = Deed::by(By::Server, "server.stopped", "stop", "The server stopped".to_owned());
+    if let Err(error) = own::record(app, deed).await {
+        tracing::error!(%error, "the stop could not be recorded");
+    }
 }
 
 impl Running {
@@ -112,6 +195,17 @@ impl Running {
         self.is_tls
     }
 
+    /// The path of a link that makes whoever opens it the first admin of the default organization, if it has none. It
+    /// is new at each start, and holds for a day.
+    pub async fn first_admin_path(&self) -> Result<Option<String>, Error> {
+        let catalog = self.app.store.catalog();
+        let (organization, _) = catalog.organization_or_new(DEFAULT_ORGANIZATION).await?;
+        if first_admin::has_admin(catalog, &organization).await? {
+            return Ok(None);
+        }
+        first_admin::link_path(catalog, &organization).await.map(Some)
+    }
+
     /// Serves until `shutdown` is ready, then finishes what it took. An error means that the store is poisoned: the
     /// process is to end, and a new one to start from what the database holds.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
@@ -122,6 +216,7 @@ impl Running {
                 () = shutdown => tracing::info!("stopping"),
                 () = app.store.poisoned() => tracing::error!("the store failed; stopping"),
                 () = app.auth.follow() => {}
+                () = app.ledger.follow(&app) => {}
                 found = app.witnesses.follow(&app.store) => {
                     tracing::error!(error = %found, "stopping");
                     ahead = Some(found);
@@ -138,6 +233,7 @@ impl Running {
             let _ = has_stopped.await;
         });
         tokio::join!(serve, jobs);
+        end(&app).await;
         app.store.close().await;
         if let Some(ahead) = ahead {
             return Err(Error::Ahead(ahead));

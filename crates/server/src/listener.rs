@@ -9,16 +9,17 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 use trailbook_event::limits::{CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HANDSHAKE_SECONDS_MAX, HEAD_SECONDS_MAX};
 
 use crate::Error;
+use crate::asker::Peer;
 
 /// A socket that is listened on.
 pub(crate) struct Listener {
@@ -50,7 +51,7 @@ impl Listener {
                 () = &mut stop => break,
                 accepted = self.accept() => accepted,
             };
-            let (stream, place) = match accepted {
+            let (stream, peer, place) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file handles, for one: others may be given back soon.
@@ -63,9 +64,9 @@ impl Listener {
             tokio::spawn(async move {
                 let _place = place;
                 match tls {
-                    None => connection(stream, router, watcher).await,
+                    None => connection((stream, peer), router, watcher).await,
                     Some(tls) => match secured(tls, stream).await {
-                        Some(stream) => connection(stream, router, watcher).await,
+                        Some(stream) => connection((stream, peer), router, watcher).await,
                         None => tracing::debug!("a TLS handshake failed"),
                     },
                 }
@@ -78,12 +79,12 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self) -> std::io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, _) = self.tcp.accept().await?;
+        let (stream, peer) = self.tcp.accept().await?;
         // Fails only where the client has gone already, which its own task will find out.
         let _ = stream.set_nodelay(true);
-        Ok((stream, place))
+        Ok((stream, Peer(peer), place))
     }
 }
 
@@ -92,11 +93,19 @@ async fn secured(tls: TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::se
     tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), handshake).await.ok()?.ok()
 }
 
-async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router, watcher: Watcher) {
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    (stream, peer): (S, Peer),
+    router: Router,
+    watcher: Watcher,
+) {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -32,13 +32,25 @@ fn level_of(level: LogLevel) -> Level {
 
 /// Writes an excluded event, in its redacted canonical form.
 pub(crate) fn excluded_event(level: LogLevel, organization: &str, rule: &str, canonical: &[u8]) {
-    let event = String::from_utf8_lossy(canonical);
+    let event = plain(&String::from_utf8_lossy(canonical));
     match level {
         LogLevel::Error => tracing::error!(organization, rule, %event, "excluded event"),
         LogLevel::Warn => tracing::warn!(organization, rule, %event, "excluded event"),
         LogLevel::Info => tracing::info!(organization, rule, %event, "excluded event"),
         LogLevel::Debug => tracing::debug!(organization, rule, %event, "excluded event"),
     }
+}
+
+/// The same JSON without a character that a terminal obeys: canonical JSON has those above U+007E as they are.
+fn plain(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_control() {
+            true => plain.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// Whether the log shows this level.

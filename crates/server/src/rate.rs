@@ -1,19 +1,19 @@
-//! Counting requests of organizations in windows of time.
+//! Counting requests in windows of time: those of an organization, or of a credential.
 //!
-//! A window begins with an organization's first request and lasts for so many seconds; the first request after it
+//! A window begins with the first request of whom it counts and lasts for so many seconds; the first request after it
 //! begins the next.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-use trailbook_event::Uuid;
-use trailbook_event::limits::{PORT_REQUESTS_MAX, PORT_WINDOW_SECONDS};
-
-use crate::auth::Caller;
-
-/// The windows of all organizations that asked, which are no more than there are in the catalog.
-#[derive(Debug, Default)]
-pub(crate) struct Windows(Mutex<HashMap<Uuid, Window>>);
+/// The windows of all that asked, counted apart by `K`. Those that are over go before more memory is taken.
+#[derive(Debug)]
+pub(crate) struct Windows<K> {
+    requests_max: u32,
+    window_ms: i64,
+    all: Mutex<HashMap<K, Window>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Window {
@@ -21,7 +21,7 @@ struct Window {
     requests: u32,
 }
 
-/// Where an organization stands with a request counted.
+/// Where one stands with a request counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Requests that it may still make in this window.
@@ -34,28 +34,36 @@ pub(crate) struct Standing {
     pub(crate) is_over: bool,
 }
 
-impl Windows {
-    /// Counts a request of the caller's organization.
-    pub(crate) fn count(&self, caller: &Caller, now_ms: i64) -> Standing {
-        self.count_of(caller.organization().uuid(), now_ms)
+impl<K: Hash + Eq> Windows<K> {
+    /// So many requests in so many seconds.
+    pub(crate) fn new(requests_max: u32, window_seconds: i64) -> Self {
+        Self { requests_max, window_ms: window_seconds.saturating_mul(1_000), all: Mutex::default() }
     }
 
-    fn count_of(&self, organization: Uuid, now_ms: i64) -> Standing {
-        const WINDOW_MS: i64 = PORT_WINDOW_SECONDS * 1_000;
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows.entry(organization).or_insert(Window { began_ms: now_ms, requests: 0 });
-        // A clock that was put back begins a window too: nobody waits for what it showed before.
-        if !(0..WINDOW_MS).contains(&now_ms.saturating_sub(window.began_ms)) {
+    /// Counts a request.
+    pub(crate) fn count(&self, key: K, now_ms: i64) -> Standing {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == all.capacity() {
+            all.retain(|_, window| self.is_running(window, now_ms));
+        }
+        let window = all.entry(key).or_insert(Window { began_ms: now_ms, requests: 0 });
+        if !self.is_running(window, now_ms) {
             *window = Window { began_ms: now_ms, requests: 0 };
         }
         window.requests = window.requests.saturating_add(1);
-        let rest_ms = window.began_ms.saturating_add(WINDOW_MS).saturating_sub(now_ms);
+        let end_ms = window.began_ms.saturating_add(self.window_ms);
         Standing {
-            remaining: PORT_REQUESTS_MAX.saturating_sub(window.requests),
-            reset_seconds: rest_ms.saturating_add(999) / 1_000,
-            reset_at: window.began_ms.saturating_add(WINDOW_MS).saturating_add(999) / 1_000,
-            is_over: window.requests > PORT_REQUESTS_MAX,
+            remaining: self.requests_max.saturating_sub(window.requests),
+            reset_seconds: end_ms.saturating_sub(now_ms).saturating_add(999) / 1_000,
+            reset_at: end_ms.saturating_add(999) / 1_000,
+            is_over: window.requests > self.requests_max,
         }
+    }
+
+    /// Whether now is in the window. A clock that was put back begins a window too: nobody waits for what it showed
+    /// before.
+    fn is_running(&self, window: &Window, now_ms: i64) -> bool {
+        (0..self.window_ms).contains(&now_ms.saturating_sub(window.began_ms))
     }
 }
 
@@ -63,21 +71,33 @@ impl Windows {
 mod tests {
     use super::*;
 
+    const REQUESTS_MAX: u32 = 1_000;
+    const SECONDS: i64 = 60;
+
     #[test]
-    fn an_organization_has_so_many_requests_in_a_window_and_then_in_the_next() {
-        let windows = Windows::default();
-        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let length_ms = PORT_WINDOW_SECONDS * 1_000;
-        for n in 1..=PORT_REQUESTS_MAX {
-            let standing = windows.count_of(one, 5);
-            assert_eq!((standing.remaining, standing.is_over), (PORT_REQUESTS_MAX - n, false));
+    fn each_has_so_many_requests_in_a_window_and_then_in_the_next() {
+        let windows = Windows::new(REQUESTS_MAX, SECONDS);
+        let (one, other) = (1_i64, 2_i64);
+        let length_ms = SECONDS * 1_000;
+        for n in 1..=REQUESTS_MAX {
+            let standing = windows.count(one, 5);
+            assert_eq!((standing.remaining, standing.is_over), (REQUESTS_MAX - n, false));
         }
-        let over = windows.count_of(one, 4 + length_ms);
-        assert_eq!(over, Standing { remaining: 0, reset_seconds: 1, reset_at: PORT_WINDOW_SECONDS + 1, is_over: true });
-        assert_eq!(windows.count_of(other, 5).remaining, PORT_REQUESTS_MAX - 1);
-        let next = windows.count_of(one, 5 + length_ms);
-        let (reset_seconds, reset_at) = (PORT_WINDOW_SECONDS, 2 * PORT_WINDOW_SECONDS + 1);
-        assert_eq!(next, Standing { remaining: PORT_REQUESTS_MAX - 1, reset_seconds, reset_at, is_over: false });
-        assert!(!windows.count_of(one, 0).is_over, "a clock that went back");
+        let over = windows.count(one, 4 + length_ms);
+        assert_eq!(over, Standing { remaining: 0, reset_seconds: 1, reset_at: SECONDS + 1, is_over: true });
+        assert_eq!(windows.count(other, 5).remaining, REQUESTS_MAX - 1);
+        let next = windows.count(one, 5 + length_ms);
+        let (reset_seconds, reset_at) = (SECONDS, 2 * SECONDS + 1);
+        assert_eq!(next, Standing { remaining: REQUESTS_MAX - 1, reset_seconds, reset_at, is_over: false });
+        assert!(!windows.count(one, 0).is_over, "a clock that went back");
+    }
+
+    #[test]
+    fn windows_that_are_over_take_no_memory_for_ever() {
+        let windows = Windows::new(REQUESTS_MAX, SECONDS);
+        for key in 0..100_000_i64 {
+            windows.count(key, key * 1_000);
+        }
+        assert!(windows.all.lock().unwrap().len() < 1_000);
     }
 }

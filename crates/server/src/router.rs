@@ -14,10 +14,15 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::members::sign_in;
 use crate::api::problem::{Kind, Problem};
-use crate::api::{absent, docs, events, export, exports, ingest, logs};
+use crate::api::{
+    absent, docs, events, export, exports, groups, ingest, invitations, logs, members, roles, session, tokens,
+};
 use crate::app::App;
+use crate::asker::Asker;
 use crate::dialect::{port, portal, spectra, wso2};
+use crate::gate::{self, home, invitation, password, provider};
 use crate::metrics::{FamilyLabel, RequestLabels};
 use crate::{ops, rest};
 
@@ -34,8 +39,32 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(exports::create_export, exports::list_exports))
         .routes(routes!(exports::get_export, exports::delete_export))
         .routes(routes!(exports::get_export_file))
+        .routes(routes!(session::create_session, session::delete_session))
+        .routes(routes!(session::get_me, session::change_me))
+        .routes(routes!(session::list_my_sessions))
+        .routes(routes!(session::delete_my_session))
+        .routes(routes!(tokens::list_my_tokens, tokens::create_my_token))
+        .routes(routes!(tokens::delete_my_token))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
         .routes(routes!(logs::get_consistency))
         .routes(routes!(logs::get_log_resource))
+        .routes(routes!(roles::list_permissions))
+        .routes(routes!(roles::list_roles, roles::create_role))
+        .routes(routes!(roles::get_role, roles::change_role, roles::delete_role))
+        .routes(routes!(groups::list_groups, groups::create_group))
+        .routes(routes!(groups::get_group, groups::change_group, groups::delete_group))
+        .routes(routes!(groups::add_group_member, groups::remove_group_member))
+        .routes(routes!(groups::add_group_role, groups::remove_group_role))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::get_member, members::change_member, members::delete_member))
+        .routes(routes!(members::add_member_role, members::remove_member_role))
+        .routes(routes!(sign_in::create_password_link))
+        .routes(routes!(sign_in::list_member_sessions, sign_in::delete_member_sessions))
+        .routes(routes!(invitations::list_invitations, invitations::create_invitations))
+        .routes(routes!(invitations::delete_invitation))
+        .routes(routes!(invitations::resend_invitation))
+        .routes(routes!(invitations::accept_invitation))
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(spectra::create_export))
         .routes(routes!(spectra::get_export_status))
@@ -47,6 +76,7 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(ops::get_metrics))
         .split_for_parts();
     absent::take_out_nulls(&mut document);
+    docs::allow_sessions(&mut document);
     // A document has no sign for the rest of a path.
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
@@ -67,7 +97,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/{portal}/api/public/v1/audit-log/{organization}/export/{job_id}/status",
             get(spectra::get_export_status_of_portal),
         )
-        .route("/", get(async || axum::response::Redirect::temporary("/api/docs")))
+        .route("/", get(home::show_home))
+        .route("/sign-in", get(password::show_sign_in).post(password::sign_in))
+        .route("/sign-in/{provider}", get(provider::begin_by_link).post(provider::begin_by_form))
+        .route("/sign-in/{provider}/callback", get(provider::finish))
+        .route("/sign-out", post(home::sign_out))
+        .route("/invitations/{secret}", get(invitation::show_invitation).post(invitation::accept_invitation))
+        .route("/assets/trailbook.css", get(gate::style))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&app), around))
@@ -109,28 +145,45 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 /// What is done around every request: the URL's limit, headers that keep browsers careful, and counting.
 async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
+    let asker = Arc::new(Asker::new(&request, &app.proxies, app.is_https));
     let api = family(request.uri().path());
     let length = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
     let mut response = if length > URL_BYTES_MAX {
         let detail = format!("the path and query have {length} bytes, more than {URL_BYTES_MAX}");
         Problem::new(Kind::UrlTooLong, detail).into_response()
     } else {
-        next.run(request.map(rest::kept)).await
+        next.run(with(request, &asker).map(rest::kept)).await
     };
+    if let Some((caller, reason)) = asker.denied()
+        && let Err(error) = app.ledger.denied(&app, &caller.clone().asking(&asker), reason).await
+    {
+        tracing::error!(%error, "a refusal could not be recorded");
+    }
+    if let Some(reason) = asker.stranger() {
+        app.ledger.stranger(&asker, reason, app.clock.now_ms());
+    }
     let headers = response.headers_mut();
+    if let Some(seconds) = asker.waits_seconds() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Tiles of logs say themselves how long they hold.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    );
+    // Pages of people have a policy of their own.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
     let status = u32::from(response.status().as_u16());
     app.metrics.requests.get_or_create(&RequestLabels { api, status }).inc();
     app.metrics.request_seconds.get_or_create(&FamilyLabel { api }).observe(started.elapsed().as_secs_f64());
     tracing::debug!(api, status, micros = started.elapsed().as_micros() as u64, "answered");
     response
+}
+
+fn with(mut request: Request, asker: &Arc<Asker>) -> Request {
+    request.extensions_mut().insert(Arc::clone(asker));
+    request
 }
 
 fn family(path: &str) -> &'static str {

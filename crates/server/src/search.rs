@@ -6,32 +6,82 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
-use trailbook_query::{Answer, Cancel, Error, Query};
+use trailbook_query::{Answer, Cancel, Error, Hidden, Query};
+use trailbook_store::credential::Permission;
 use trailbook_store::{Row, Snapshot};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::auth::rights::Sight;
 
 /// Answers a query over the events of the caller's organization. Damage that it meets is remembered.
-pub(crate) async fn search(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Answer, Error> {
-    let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::run(snapshot, &query, cancel);
-    noting_damage(app, over_events(app, caller, work).await)
+///
+/// It is of what the caller sees: rows and fields beyond that are neither given nor counted. That they read is on
+/// record before.
+pub(crate) async fn search(app: &Arc<App>, caller: &Caller, mut query: Query) -> Result<Answer, Error> {
+    let hidden = sight(caller).apply(&mut query)?;
+    answer(app, caller, query, hidden).await
 }
 
-/// Gives the events of the caller's organization that a query asks for, in its order and without its page, one by one
-/// until `each` says no; then what was made of them. Damage that it meets is remembered.
+/// The same for a dialect, which adds a condition of its own that nobody asked for.
+pub(crate) async fn search_of_dialect(app: &Arc<App>, caller: &Caller, mut query: Query) -> Result<Answer, Error> {
+    let hidden = sight(caller).apply_of_dialect(&mut query)?;
+    answer(app, caller, query, hidden).await
+}
+
+/// Whether a caller sees events without some of their fields.
+pub(crate) fn has_hidden(caller: &Caller) -> bool {
+    !sight(caller).hidden_names().is_empty()
+}
+
+async fn answer(app: &Arc<App>, caller: &Caller, query: Query, hidden: Hidden) -> Result<Answer, Error> {
+    app.ledger.reading(app, caller).await?;
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| {
+        let mut answer = trailbook_query::run(snapshot, &query, cancel)?;
+        if !hidden.is_empty() {
+            answer.events.iter_mut().for_each(|found| found.canonical = hidden.strip(&found.canonical));
+        }
+        Ok(answer)
+    };
+    let answer = noting_damage(app, over_events(app, caller, work).await)?;
+    app.ledger.read(app, caller, answer.events.len() as u64).await;
+    Ok(answer)
+}
+
+const NOTHING: &Sight = &Sight::NOTHING;
+
+/// The events and fields that a caller sees.
+fn sight(caller: &Caller) -> &Sight {
+    let rights = caller.rights();
+    let sight = rights.sight(Permission::EventsRead).or_else(|| rights.sight(Permission::EventsLookup));
+    sight.unwrap_or(NOTHING)
+}
+
+/// Gives the events of the caller's organization that a dialect asks for, in the query's order and without its page,
+/// one by one until `each` says no; then what was made of them. Damage that it meets is remembered.
 pub(crate) async fn scan<T: Send + 'static>(
     app: &Arc<App>,
     caller: &Caller,
-    query: Query,
+    mut query: Query,
     mut made: T,
     mut each: impl FnMut(&mut T, &Row<'_>) -> bool + Send + 'static,
 ) -> Result<T, Error> {
+    let hidden = sight(caller).apply_of_dialect(&mut query)?;
+    app.ledger.reading(app, caller).await?;
     let work = move |snapshot: &Snapshot, cancel: &Cancel| {
-        trailbook_query::scan(snapshot, &query, cancel, |_, row| each(&mut made, row))?;
-        Ok(made)
+        let mut events = 0;
+        trailbook_query::scan(snapshot, &query, cancel, |_, row| {
+            events += 1;
+            if hidden.is_empty() {
+                return each(&mut made, row);
+            }
+            each(&mut made, &Row { canonical: &hidden.strip(row.canonical), ..*row })
+        })?;
+        Ok((made, events))
     };
-    noting_damage(app, over_events(app, caller, work).await)
+    let (made, events) = noting_damage(app, over_events(app, caller, work).await)?;
+    app.ledger.read(app, caller, events).await;
+    Ok(made)
 }
 
 async fn over_events<T: Send + 'static>(

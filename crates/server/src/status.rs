@@ -7,6 +7,7 @@
 //! | Spectra Assure | [`spectra::Refusal`] | `{"detail": "…"}` |
 //! | Port | [`port::Refusal`] | `{ok, error, message}` |
 //! | WSO2 | [`wso2::Refusal`] | its gateway's `{code, message, description}` |
+//! | pages | [`gate::Why`](crate::gate::Why) | a page that says so in a sentence |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
@@ -14,6 +15,7 @@ use axum::http::StatusCode;
 use crate::api::problem::Kind;
 use crate::dialect::portal::Name;
 use crate::dialect::{port, spectra, wso2};
+use crate::gate::Why;
 
 /// Something was read.
 pub(crate) const FOUND: StatusCode = StatusCode::OK;
@@ -23,6 +25,14 @@ pub(crate) const RECORDED: StatusCode = StatusCode::CREATED;
 pub(crate) const PART: StatusCode = StatusCode::PARTIAL_CONTENT;
 /// Something is not there any more.
 pub(crate) const REMOVED: StatusCode = StatusCode::NO_CONTENT;
+/// Something was done, and there is nothing to show of it.
+pub(crate) const DONE: StatusCode = StatusCode::NO_CONTENT;
+/// A form was taken, and another page comes next.
+pub(crate) const NEXT: StatusCode = StatusCode::SEE_OTHER;
+/// The browser goes on elsewhere.
+pub(crate) const AWAY: StatusCode = StatusCode::FOUND;
+/// The browser has it already, as it is.
+pub(crate) const SAME: StatusCode = StatusCode::NOT_MODIFIED;
 /// The server can, or cannot, do its work now.
 pub(crate) fn readiness(is_ready: bool) -> StatusCode {
     if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
@@ -32,21 +42,34 @@ pub(crate) fn readiness(is_ready: bool) -> StatusCode {
 pub(crate) fn native(kind: Kind) -> StatusCode {
     match kind {
         Kind::InvalidBody | Kind::InvalidEvents | Kind::InvalidParameter => StatusCode::BAD_REQUEST,
-        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Unauthenticated | Kind::SignInFailed => StatusCode::UNAUTHORIZED,
         Kind::NotAllowed => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-        Kind::KeyInWork | Kind::NotReady => StatusCode::CONFLICT,
+        Kind::KeyInWork | Kind::NotReady | Kind::Conflict => StatusCode::CONFLICT,
         Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UrlTooLong => StatusCode::URI_TOO_LONG,
         Kind::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::NoSuchRange => StatusCode::RANGE_NOT_SATISFIABLE,
-        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::TooMany | Kind::TooOften => StatusCode::TOO_MANY_REQUESTS,
         Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Kind::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Damaged | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status of a page that says why something was not done.
+pub(crate) fn page(why: Why) -> StatusCode {
+    match why {
+        Why::Untrusted => StatusCode::BAD_REQUEST,
+        Why::NotAllowed => StatusCode::FORBIDDEN,
+        Why::Gone => StatusCode::NOT_FOUND,
+        Why::Taken => StatusCode::CONFLICT,
+        Why::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::TooOften => StatusCode::TOO_MANY_REQUESTS,
+        Why::Busy => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -57,6 +80,7 @@ pub(crate) fn portal(name: Name) -> StatusCode {
         Name::Authentication => StatusCode::UNAUTHORIZED,
         Name::NotAllowed => StatusCode::FORBIDDEN,
         Name::NotFound => StatusCode::NOT_FOUND,
+        Name::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Name::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -98,6 +122,7 @@ pub(crate) fn wso2(name: wso2::Name) -> StatusCode {
         wso2::Name::NotFound => StatusCode::NOT_FOUND,
         wso2::Name::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         wso2::Name::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        wso2::Name::Throttled => StatusCode::TOO_MANY_REQUESTS,
         wso2::Name::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         wso2::Name::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -4,7 +4,10 @@ use askama::Template;
 use serde_json::Value;
 use trailbook_query::fields;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::{Modify, OpenApi};
 
 /// What the document says beside its routes.
@@ -20,7 +23,11 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "events", description = "The native API"),
         (name = "exports", description = "Events as files that can be handed over"),
+        (name = "session", description = "Signing in, and one's own account"),
+        (name = "tokens", description = "Tokens of the organization, and of members"),
         (name = "logs", description = "What proves that nothing was changed or left out"),
+        (name = "members", description = "People of the organization, their groups, and the roles that say what they \
+                                          may do"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "Spectra Assure", description = "The audit-log exports of the Spectra Assure Portal"),
         (name = "Port", description = "The audit log API of Port"),
@@ -40,6 +47,31 @@ impl Modify for Security {
             .build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description(
+            "trailbook-session",
+            "The cookie of `POST /api/v1/session`; behind HTTPS its name is `__Host-trailbook-session`. Requests that \
+             change something need the header `x-csrf-token` too",
+        );
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+/// Says of the native API that a session does as well as a token, with the same permissions.
+pub(crate) fn allow_sessions(document: &mut Document) {
+    let own = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/"));
+    for (_, item) in own {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        for operation in [get, put, post, delete, patch].into_iter().flatten() {
+            let Some(security) = &mut operation.security else { continue };
+            let asked = serde_json::to_value(&security).unwrap_or_default();
+            let scopes = each(&asked, "").filter_map(|one| one.get("token")).filter_map(Value::as_array);
+            let scopes: Vec<Vec<String>> =
+                scopes.map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect()).collect();
+            let has_session = each(&asked, "").any(|one| one.get("session").is_some());
+            if !has_session {
+                security.extend(scopes.into_iter().map(|scopes| SecurityRequirement::new("session", scopes)));
+            }
+        }
     }
 }
 

@@ -15,12 +15,13 @@ use trailbook_event::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use trailbook_event::normalise::Form;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 use trailbook_store::{Append, Appended, Error, Item, KeyHash, Remember};
 
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::{Caller, Denial};
 use crate::ingest::body::{self, Whole};
 use crate::ingest::{Batch, Entry, Reading};
@@ -41,6 +42,8 @@ impl From<Denial> for Problem {
         match denial {
             Denial::Unauthenticated(reason) => Problem::new(Kind::Unauthenticated, reason),
             Denial::NotAllowed(reason) => Problem::new(Kind::NotAllowed, reason),
+            Denial::TooOften(seconds) => Problem::too_often(seconds),
+            Denial::Unavailable => Problem::new(Kind::Busy, "the catalog failed"),
         }
     }
 }
@@ -77,7 +80,7 @@ impl From<Denial> for Problem {
 )]
 pub(crate) async fn create_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite).await?;
+    let caller = app.auth.caller_with(&Asker::of(&parts.extensions), Permission::EventsWrite).await?;
     let asked = Asked::of(&parts, Form::Native)?;
     write(&app, &caller, (&parts.headers, body), asked).await
 }
@@ -146,7 +149,7 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
         Appended { sequences: Vec::new(), recorded: 0, replayed: None }
     } else {
         let (organization, credential) = (caller.organization().clone(), caller.credential());
-        let append = Append { organization, credential, items, remember };
+        let append = Append { organization, credential, items, remember, uses_reserve: false };
         app.store.append(append).await.map_err(|error| of_body(error, &batch.entries))?
     };
     let entries = match &appended.replayed {
@@ -290,7 +293,7 @@ const TEXT: &str = "A search as one text, beside the other parameters: `actor:us
     )
 )]
 pub(crate) async fn list_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::EventsRead).await?;
     let query = params::parse(&decoded(request.uri().query())?)?;
     let answer = search(&app, &caller, query).await?;
     let organization = caller.organization().name();
@@ -334,7 +337,7 @@ pub(crate) async fn get_event(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::EventsRead).await?;
     refuse_parameters(&request)?;
     let found = find(&app, &caller, id_of(id)?).await?;
     let mut out = Vec::new();

@@ -10,11 +10,12 @@ use std::io::Write as _;
 use tokio::runtime::Handle;
 use trailbook_query::{Cancel, Error, params};
 use trailbook_store::Organization;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use super::events::decoded;
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
+use crate::asker::Asker;
 use crate::export::format::Format;
 use crate::export::stream::{self, Compression, Events, Form};
 use crate::export::{self, Export, OF_PAGES, OF_RANGES, orders, pipe};
@@ -68,12 +69,15 @@ const ZIP: &str = "zip";
     )
 )]
 pub(crate) async fn export_events(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::Exports).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::Exports).await?;
     let (form, pairs) = form(decoded(request.uri().query())?)?;
     if let Some((name, _)) = pairs.iter().find(|(name, _)| OF_PAGES.contains(&name.as_str())) {
         return Err(Problem::parameter(name, "is not a parameter of this path"));
     }
-    let query = params::parse(&pairs)?;
+    let mut query = params::parse(&pairs)?;
+    let sight = caller.exports_sight();
+    let hidden = sight.apply(&mut query)?;
+    let hidden_names = sight.hidden_names().into_iter().collect();
     let organization = caller.organization().clone();
     let place = Arc::clone(&app.exports).try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "as many exports as may be are under way"))?;
@@ -86,12 +90,12 @@ pub(crate) async fn export_events(State(app): State<Arc<App>>, request: Request)
     let write: Work = match form {
         Some(form) => {
             let snapshot = app.store.snapshot(&organization);
-            let events = Events { organization, snapshot, query };
+            let events = Events { organization, snapshot, query, hidden };
             Box::new(move |_, out| stream::write(&events, form, out, &Cancel::default()))
         }
         None => {
             let text = text(&mut pairs.iter().filter(|(name, _)| !OF_RANGES.contains(&name.as_str())));
-            let export = Export { organization, text, query, created_ms: app.clock.now_ms() };
+            let export = Export { organization, text, query, hidden, hidden_names, created_ms: app.clock.now_ms() };
             let runtime = Handle::current();
             Box::new(move |app, out| export::write((&app.store, &runtime), &export, out, &Cancel::default()))
         }

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use trailbook_event::limits::{EXPORT_BODY_BYTES_MAX, EXPORT_NAME_CHARS_MAX};
 use trailbook_event::{Timestamp, Uuid};
-use trailbook_store::Credential;
 use utoipa::ToSchema;
 
 use super::events::{decoded, json, refuse_parameters, uuid_of};
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::Caller;
 use crate::export::OF_PAGES;
 use crate::export::file_body::FileBody;
@@ -118,12 +118,12 @@ pub(crate) struct ExportList {
     )
 )]
 pub(crate) async fn create_export(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.exports_caller(request.headers()).await?;
+    let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
     refuse_parameters(&request)?;
     let (parts, body) = request.into_parts();
-    let (name, asked) = read(&app, &parts.headers, body).await?;
+    let (name, asked) = read(&app, &caller, &parts.headers, body).await?;
     let order = orders::order(&app, &caller, &name, asked).await?;
-    Ok(answer(status::RECORDED, &ExportOut::of(&app, &caller, &parts.headers, &order)))
+    Ok(answer(status::RECORDED, &ExportOut::of(&app, &caller, &order)))
 }
 
 /// Lists the exports of the organization.
@@ -137,10 +137,10 @@ pub(crate) async fn create_export(State(app): State<Arc<App>>, request: Request)
     )
 )]
 pub(crate) async fn list_exports(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.exports_caller(request.headers()).await?;
+    let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
     refuse_parameters(&request)?;
     let orders = orders::list(&app, &caller).await?;
-    let data: Vec<_> = orders.iter().map(|order| ExportOut::of(&app, &caller, request.headers(), order)).collect();
+    let data: Vec<_> = orders.iter().map(|order| ExportOut::of(&app, &caller, order)).collect();
     Ok(answer(status::FOUND, &ExportList { total: data.len() as u64, data }))
 }
 
@@ -162,10 +162,10 @@ pub(crate) async fn get_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.exports_caller(request.headers()).await?;
+    let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
     refuse_parameters(&request)?;
     let order = find(&app, &caller, &id).await?;
-    Ok(answer(status::FOUND, &ExportOut::of(&app, &caller, request.headers(), &order)))
+    Ok(answer(status::FOUND, &ExportOut::of(&app, &caller, &order)))
 }
 
 /// Removes an export with its files, and stops its making.
@@ -186,7 +186,7 @@ pub(crate) async fn delete_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.exports_caller(request.headers()).await?;
+    let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
     refuse_parameters(&request)?;
     match orders::remove(&app, &caller, uuid_of(&id)?).await? {
         true => Ok(status::REMOVED.into_response()),
@@ -202,7 +202,7 @@ pub(crate) async fn delete_export(
     params(
         ("id" = String, Path, description = "The export's id, a UUID"),
         ("format" = String, Path, description = "The format"),
-        ("credential" = Option<i64>, Query, description = "Of a link"),
+        ("credential" = Option<String>, Query, description = "Of a link"),
         ("expires" = Option<i64>, Query, description = "Of a link"),
         ("signature" = Option<String>, Query, description = "Of a link"),
         ("Range" = Option<String>, Header, description = "Which bytes, such as `bytes=1000-`"),
@@ -226,26 +226,26 @@ pub(crate) async fn get_export_file(
     let pairs = decoded(request.uri().query())?;
     let format = Format::from_name(&format).ok_or_else(|| missing(&id));
     if pairs.is_empty() {
-        let caller = app.auth.exports_caller(request.headers()).await?;
+        let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
         let order = find(&app, &caller, &id).await?;
-        return file(&app, caller.own(), (&order, format?), request.headers()).await;
+        return file(&app, &caller, (&order, format?), request.headers()).await;
     }
     let followed = match link(&id, format?, &pairs) {
         Some((link, signature)) => orders::follow(&app, &link, signature).await?.map(|found| (link, found)),
         None => None,
     };
     let gone = || Problem::new(Kind::NotFound, "the link has expired, or it never was one");
-    let (link, (order, credential)) = followed.ok_or_else(gone)?;
-    file(&app, &credential, (&order, link.format), request.headers()).await
+    let (link, (order, caller)) = followed.ok_or_else(gone)?;
+    file(&app, &caller, (&order, link.format), request.headers()).await
 }
 
 fn link<'a>(id: &str, format: Format, pairs: &'a [(String, String)]) -> Option<(Link, &'a str)> {
     let one = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let (credential, expires_ms) = (one("credential")?.parse().ok()?, one("expires")?.parse().ok()?);
+    let (credential, expires_ms) = (Uuid::try_parse(one("credential")?).ok()?, one("expires")?.parse().ok()?);
     Some((Link { export: Uuid::try_parse(id).ok()?, format, credential, expires_ms }, one("signature")?))
 }
 
-async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<(String, Asked), Problem> {
+async fn read(app: &App, caller: &Caller, headers: &HeaderMap, body: Body) -> Result<(String, Asked), Problem> {
     let whole = body::read(app, headers, body).await?;
     if whole.bytes.len() > EXPORT_BODY_BYTES_MAX {
         let detail = format!("the body has {} bytes, more than {EXPORT_BODY_BYTES_MAX}", whole.bytes.len());
@@ -271,7 +271,8 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<(String, Ask
     if let Some(name) = filter.keys().find(|name| OF_PAGES.contains(&name.as_str())) {
         return Err(wrong(format!("filter has {name:?}, which is of pages")));
     }
-    let asked = Asked { formats: named, filter };
+    let sight = caller.exports_sight();
+    let asked = Asked { formats: named, filter, sight, is_of_dialect: false };
     asked.query().map_err(|e| wrong(format!("filter: {}", Problem::from(e).detail())))?;
     Ok((name, asked))
 }
@@ -299,7 +300,7 @@ fn missing(id: &str) -> Problem {
 /// A file, or the part of it that is asked for.
 async fn file(
     app: &App,
-    by: &Credential,
+    caller: &Caller,
     (order, format): (&Order, Format),
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
@@ -310,7 +311,7 @@ async fn file(
     if order.done.is_none() {
         return Err(Problem::new(Kind::NotReady, format!("the export is {}", order.state.name())));
     }
-    let file = orders::fetch(app, by, order, format).await?;
+    let file = orders::fetch(app, caller, order, format).await?;
     let size = file.size_bytes();
     let range = export::range::of(headers, size)?;
     let (start, end) = range.unwrap_or((0, size));
@@ -337,12 +338,12 @@ fn answer(status: axum::http::StatusCode, out: &impl Serialize) -> Response {
 }
 
 impl ExportOut {
-    fn of(app: &App, caller: &Caller, headers: &HeaderMap, order: &Order) -> Self {
+    fn of(app: &App, caller: &Caller, order: &Order) -> Self {
         let time = |ms: i64| Timestamp::from_millis(ms).to_string();
         let Order { row, request, state, percent, done } = order;
         let file = |file: &FileDone| {
             let format = file.format.0;
-            let url = orders::link(app, caller, headers, (order, format))?;
+            let url = orders::link(app, caller, order, format)?;
             Some(ExportFile { format: format.name(), bytes: file.bytes, url })
         };
         Self {

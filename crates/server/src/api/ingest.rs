@@ -9,12 +9,13 @@ use axum::response::Response;
 use ring::digest::{SHA256, digest};
 use trailbook_event::normalise::Form;
 use trailbook_store::KeyHash;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use super::events::{Asked, record, write};
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::WriteAnswer;
 use crate::app::App;
+use crate::asker::Asker;
 use crate::ingest::body;
 
 const FROM: &str = "Whose records they are: `backstage`, `port`, `spectra` or `wso2`";
@@ -56,7 +57,7 @@ pub(crate) async fn ingest_events(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = app.auth.caller_with(&parts.headers, Scope::EventsWrite).await?;
+    let caller = app.auth.caller_with(&Asker::of(&parts.extensions), Permission::EventsWrite).await?;
     let name = from.map(|Path(name)| name).unwrap_or_default();
     let form = Form::from_name(&name).ok_or_else(|| unknown(&name))?;
     let asked = Asked::of(&parts, form)?;
@@ -109,7 +110,7 @@ pub(crate) async fn ingest_port_webhook(
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(Kind::UnsupportedEncoding, "the body of a webhook is signed as it is, not encoded"));
     }
-    let caller = app.auth.caller_of(webhook.token(), Scope::EventsWrite).await?;
+    let caller = app.auth.caller_of(&Asker::of(&parts.extensions), webhook.token(), Permission::EventsWrite).await?;
     let whole = body::read(&app, &parts.headers, body).await?;
     webhook.check(&parts.headers, &whole.bytes, app.clock.now_ms())?;
     // Port sends again what it got no answer to, maybe with another time and thus another signature.

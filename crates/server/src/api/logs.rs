@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use trailbook_event::Timestamp;
 use trailbook_event::limits::PROOF_SECONDS_MAX;
 use trailbook_event::seal::SALT_BYTES;
 use trailbook_query::Found;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 use trailbook_store::{Log, Published};
 use trailbook_tlog::tile::Tile;
 use trailbook_tlog::{Checkpoint, Hash, ProofFile, proof_file};
@@ -25,6 +25,8 @@ use utoipa::ToSchema;
 use super::events::{decoded, find, id_of, json};
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
+use crate::asker::Asker;
+use crate::search::has_hidden;
 use crate::status;
 
 /// What a proof's format is called.
@@ -104,7 +106,7 @@ pub(crate) struct LogList {
     )
 )]
 pub(crate) async fn list_logs(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::LogRead).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::LogRead).await?;
     let logs = app.store.logs(caller.organization()).await?;
     let list = LogList { data: logs.iter().map(|log| log_out(&app, log)).collect() };
     Ok(json(status::FOUND, serde_json::to_vec(&list).unwrap_or_default()))
@@ -180,7 +182,7 @@ pub(crate) struct ProofOut {
         (status = 200, description = "The proof", content((ProofOut = "application/json"), (String = "text/plain"))),
         (status = 400, description = "The id is not a UUID, or a parameter is unknown", body = ProblemDocument),
         (status = 401, description = "No valid token", body = ProblemDocument),
-        (status = 403, description = "The token lacks events.read", body = ProblemDocument),
+        (status = 403, description = "No events.read, or fields of events are hidden", body = ProblemDocument),
         (status = 404, description = "The organization has no such event", body = ProblemDocument),
         (status = 500, description = "A file that the answer needs is damaged", body = ProblemDocument),
         (status = 503, description = "The checkpoint is not there yet; try again", body = ProblemDocument),
@@ -191,7 +193,7 @@ pub(crate) async fn get_event_proof(
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::EventsRead).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::EventsRead).await?;
     let mut is_file = false;
     for (name, value) in decoded(request.uri().query())? {
         is_file = match (name.as_str(), value.as_str()) {
@@ -202,6 +204,11 @@ pub(crate) async fn get_event_proof(
         };
     }
     let id = id_of(id)?;
+    if has_hidden(&caller) {
+        let reason = "your roles hide fields of events, and a proof opens an event as a whole: salt and content";
+        caller.asker().inspect(|asker| asker.deny(&caller, reason));
+        return Err(Problem::new(Kind::NotAllowed, reason));
+    }
     let found = find(&app, &caller, id).await?;
     let log = app.store.log_of(found.log).ok_or_else(|| Problem::new(Kind::Internal, "the log is not known"))?;
     let file = proof_of(&app, &log, &found).await?;
@@ -291,7 +298,7 @@ pub(crate) struct ConsistencyOut {
     )
 )]
 pub(crate) async fn get_consistency(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let caller = app.auth.caller_with(request.headers(), Scope::LogRead).await?;
+    let caller = app.auth.caller_with(&Asker::of(request.extensions()), Permission::LogRead).await?;
     let (mut from, mut to, mut id) = (None, None, None);
     for (name, value) in decoded(request.uri().query())? {
         let number = || value.parse().map_err(|_| Problem::parameter(&name, "must be a size: a whole number"));
@@ -353,7 +360,7 @@ pub(crate) async fn get_log_resource(
     Path((id, resource)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let log = readable(&app, &id, request.headers()).await?;
+    let log = readable(&app, &id, &Asker::of(request.extensions())).await?;
     let missing = || Problem::new(Kind::NotFound, "the log has no such resource");
     let (kind, body, is_final) = match resource.as_str() {
         "checkpoint" => (TEXT, log.published().note().to_string().into_bytes(), false),
@@ -375,8 +382,8 @@ pub(crate) async fn get_log_resource(
 }
 
 /// A log that is public, or that the caller's token may read. All else is answered alike.
-async fn readable(app: &App, id: &str, headers: &HeaderMap) -> Result<Arc<Log>, Problem> {
-    let caller = app.auth.caller_with(headers, Scope::LogRead).await.ok();
+async fn readable(app: &App, id: &str, asker: &Arc<Asker>) -> Result<Arc<Log>, Problem> {
+    let caller = app.auth.caller_with(asker, Permission::LogRead).await.ok();
     let log = app.store.log(id).filter(|log| {
         let is_own = caller.as_ref().is_some_and(|caller| log.is_of(caller.organization()));
         log.is_public() || is_own

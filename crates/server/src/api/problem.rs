@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     InvalidEvents,
     InvalidParameter,
     Unauthenticated,
+    SignInFailed,
     NotAllowed,
     NotFound,
     MethodNotAllowed,
@@ -30,6 +31,8 @@ pub(crate) enum Kind {
     NotReady,
     NoSuchRange,
     TooMany,
+    TooOften,
+    Conflict,
     Busy,
     DiskFull,
     Damaged,
@@ -44,6 +47,7 @@ impl Kind {
             Kind::InvalidEvents => ("invalid-events", "Nothing was recorded, because events are invalid"),
             Kind::InvalidParameter => ("invalid-parameter", "A parameter is unknown or malformed"),
             Kind::Unauthenticated => ("unauthenticated", "A valid token is needed"),
+            Kind::SignInFailed => ("sign-in-failed", "Signing in failed"),
             Kind::NotAllowed => ("not-allowed", "The token does not allow this"),
             Kind::NotFound => ("not-found", "Not found"),
             Kind::MethodNotAllowed => ("method-not-allowed", "This path has no such method"),
@@ -56,6 +60,8 @@ impl Kind {
             Kind::NotReady => ("not-ready", "This is not there yet"),
             Kind::NoSuchRange => ("no-such-range", "The file does not have these bytes"),
             Kind::TooMany => ("too-many", "As many as may be are there already"),
+            Kind::TooOften => ("too-often", "Too many requests"),
+            Kind::Conflict => ("conflict", "This is not as it would have to be"),
             Kind::Busy => ("busy", "The server cannot take this now; try again"),
             Kind::DiskFull => ("disk-full", "The disk has no room for new events; nothing was recorded"),
             Kind::Damaged => ("damaged", "A file that the answer needs is damaged"),
@@ -87,6 +93,9 @@ pub(crate) struct ProblemDocument {
     /// The events that are wrong, the first 100 of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<EventError>,
+    /// After how many seconds it may be tried again; the header `Retry-After` has it.
+    #[serde(skip)]
+    retry_seconds: Option<i64>,
     /// How many errors there are in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors_total: Option<u64>,
@@ -116,6 +125,7 @@ impl Problem {
             detail: shortened(detail.into()),
             parameter: None,
             errors: Vec::new(),
+            retry_seconds: None,
             errors_total: None,
         };
         Self(kind, Box::new(document))
@@ -124,6 +134,13 @@ impl Problem {
     /// What kind of problem it is, and what is wrong, for dialects that have a shape of their own for it.
     pub(crate) fn kind_and_detail(self) -> (Kind, String) {
         (self.0, self.1.detail)
+    }
+
+    /// A caller has asked too often, and may again after so many seconds.
+    pub(crate) fn too_often(seconds: i64) -> Self {
+        let mut problem = Self::new(Kind::TooOften, format!("too many requests; try again in {seconds} seconds"));
+        problem.1.retry_seconds = Some(seconds.max(1));
+        problem
     }
 
     /// The path is nobody's.
@@ -212,6 +229,10 @@ impl From<trailbook_store::Error> for Problem {
             }
             Error::Reused { .. } => Kind::KeyReused,
             Error::InWork => Kind::KeyInWork,
+            Error::Name(_) => Kind::InvalidBody,
+            Error::Missing(_) => Kind::NotFound,
+            Error::Taken(_) | Error::LastAdmin => Kind::Conflict,
+            Error::TooMany(_) => Kind::TooMany,
             Error::DiskFull => return Problem::new(Kind::DiskFull, disk_full()),
             Error::Unknown => {
                 return Problem::new(
@@ -249,6 +270,7 @@ impl From<trailbook_query::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self(kind, document) = self;
+        let retry_seconds = document.retry_seconds;
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (status::native(kind), body).into_response();
         let headers = response.headers_mut();
@@ -265,6 +287,9 @@ impl IntoResponse for Problem {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
             }
             _ => {}
+        }
+        if let Some(seconds) = retry_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

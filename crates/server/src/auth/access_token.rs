@@ -98,7 +98,13 @@ mod tests {
         let (organization, _) = catalog.organization_or_new("default").await.unwrap();
         for value in values {
             let (name, token) = (format!("of-{value}"), (*value).to_owned());
-            let new = NewEntry { organization: organization.clone(), name, token, grant: Some(Grant::default()) };
+            let new = NewEntry {
+                organization: organization.clone(),
+                name,
+                token,
+                grant: Some(Grant::default()),
+                expires_ms: None,
+            };
             catalog.create_entry(new).await.unwrap();
         }
         let all = catalog.credentials().await.unwrap();

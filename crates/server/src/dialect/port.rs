@@ -19,6 +19,7 @@ use trailbook_event::limits::{PORT_PAGE_BYTES_MAX, PORT_REQUESTS_MAX, PORT_WINDO
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::Denial;
 use crate::rate::Standing;
 use crate::search::scan;
@@ -93,6 +94,10 @@ impl From<Denial> for Refusal {
         match denial {
             Denial::Unauthenticated(reason) => Refusal::new(Name::Unauthorized, reason),
             Denial::NotAllowed(reason) => Refusal::new(Name::Forbidden, reason),
+            Denial::TooOften(seconds) => {
+                Refusal::new(Name::TooManyRequests, format!("Too many requests; try again in {seconds} seconds"))
+            }
+            Denial::Unavailable => Refusal::new(Name::Unavailable, "The catalog failed"),
         }
     }
 }
@@ -155,7 +160,7 @@ pub(crate) struct PortAuditLog {
         ("limit" = Option<u64>, Query, description = "1 to 10,000, by default 10,000"),
         ("actionType" = Option<String>, Query, description = "`automation` or `self-service`"),
     ),
-    security(("token" = ["events.read"])),
+    security(("token" = ["events.read"]), ("token" = ["events.lookup"])),
     responses(
         (status = 200, description = "The records, newest first", body = PortAuditLog),
         (status = 401, description = "No token, an unknown one, or one that has expired", body = PortError),
@@ -179,8 +184,8 @@ pub(crate) async fn list_port_audit_log(State(app): State<Arc<App>>, request: Re
 
 async fn answer(app: &Arc<App>, request: &Parts, standing: &mut Option<Standing>) -> Result<Vec<u8>, Refusal> {
     let now_ms = app.clock.now_ms();
-    let (caller, reach) = app.auth.port_reader(&request.headers, now_ms).await?;
-    counted(standing.insert(app.port_requests.count(&caller, now_ms)))?;
+    let (caller, reach) = app.auth.port_reader(&Asker::of(&request.extensions), now_ms).await?;
+    counted(standing.insert(app.port_requests.count(caller.organization().uuid(), now_ms)))?;
     let pairs = url::pairs(request.uri.query())
         .map_err(|name| Refusal::new(Name::Invalid, format!("{name} is not percent-encoded UTF-8")))?;
     let asked = params::parse(&pairs)?;

@@ -17,8 +17,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::Denial;
-use crate::search::search;
+use crate::search::search_of_dialect;
 use crate::{status, url};
 pub(crate) use record::AuditEvent;
 
@@ -32,6 +33,7 @@ pub(crate) enum Name {
     Authentication,
     NotAllowed,
     NotFound,
+    TooManyRequests,
     ServiceUnavailable,
     Internal,
 }
@@ -43,6 +45,7 @@ impl Name {
             Name::Authentication => "AuthenticationError",
             Name::NotAllowed => "NotAllowedError",
             Name::NotFound => "NotFoundError",
+            Name::TooManyRequests => "TooManyRequestsError",
             Name::ServiceUnavailable => "ServiceUnavailableError",
             Name::Internal => "Error",
         }
@@ -84,6 +87,10 @@ impl From<Denial> for Refusal {
         match denial {
             Denial::Unauthenticated(reason) => Refusal::new(Name::Authentication, reason),
             Denial::NotAllowed(reason) => Refusal::new(Name::NotAllowed, reason),
+            Denial::TooOften(seconds) => {
+                Refusal::new(Name::TooManyRequests, format!("Too many requests; try again in {seconds} seconds"))
+            }
+            Denial::Unavailable => Refusal::new(Name::ServiceUnavailable, "The catalog failed"),
         }
     }
 }
@@ -185,11 +192,11 @@ pub(crate) async fn list_audit_events(State(app): State<Arc<App>>, request: Requ
 }
 
 async fn answer(app: &Arc<App>, request: &Parts) -> Result<AuditEventPage, Refusal> {
-    let caller = app.auth.portal_reader(&request.headers).await?;
+    let caller = app.auth.portal_reader(&Asker::of(&request.extensions)).await?;
     let pairs = url::pairs(request.uri.query())
         .map_err(|name| Refusal::new(Name::Input, format!("{name} is not percent-encoded UTF-8")))?;
     let asked = params::parse(&pairs, app.clock.now_ms())?;
-    let answer = search(app, &caller, asked.query).await?;
+    let answer = search_of_dialect(app, &caller, asked.query).await?;
     let data = answer.events.iter().map(record::of).collect::<Result<_, _>>().map_err(|error| {
         tracing::error!(%error, "a recorded event cannot be read");
         Refusal::new(Name::Internal, "A recorded event cannot be read; the server's log says which")

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trailbook_event::{Timestamp, Uuid};
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::{Caller, Denial};
 use crate::export::format::Format;
 use crate::export::orders::{self, Order, Refused};
@@ -77,6 +78,10 @@ impl From<Denial> for Refusal {
         match denial {
             Denial::Unauthenticated(reason) => Refusal::new(Kind::Unauthenticated, reason),
             Denial::NotAllowed(reason) => Refusal::new(Kind::NotAllowed, reason),
+            Denial::TooOften(seconds) => {
+                Refusal::new(Kind::Throttled, format!("Expected available in {seconds} seconds."))
+            }
+            Denial::Unavailable => Refusal::new(Kind::Failed, "The catalog failed"),
         }
     }
 }
@@ -157,11 +162,11 @@ pub(crate) async fn create_export_of_portal(
 
 async fn create(app: &Arc<App>, organization: &str, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = caller(app, &parts.headers, organization).await?;
+    let caller = caller(app, &Asker::of(&parts.extensions), organization).await?;
     let whole = body::read(app, &parts.headers, body).await.map_err(|problem| of_body(&problem))?;
-    let (name, asked) = order::read(&whole.bytes)?;
+    let (name, asked) = order::read(&whole.bytes, caller.exports_sight())?;
     let order = orders::order(app, &caller, &name, asked).await?;
-    Ok(answer(status::RECORDED, &shown(app, &caller, &parts.headers, &order)))
+    Ok(answer(status::RECORDED, &shown(app, &caller, &order)))
 }
 
 /// Asks how far an export is.
@@ -187,7 +192,7 @@ pub(crate) async fn get_export_status(
     Path((organization, job)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    look(&app, (&organization, &job), request.headers()).await
+    look(&app, (&organization, &job), &Asker::of(request.extensions())).await
 }
 
 /// The same below a portal's name.
@@ -197,20 +202,20 @@ pub(crate) async fn get_export_status_of_portal(
     request: Request,
 ) -> Result<Response, Refusal> {
     let Path((_, organization, job)) = path.map_err(|_| unknown())?;
-    look(&app, (&organization, &job), request.headers()).await
+    look(&app, (&organization, &job), &Asker::of(request.extensions())).await
 }
 
-async fn look(app: &App, (organization, job): (&str, &str), headers: &HeaderMap) -> Result<Response, Refusal> {
-    let caller = caller(app, headers, organization).await?;
+async fn look(app: &App, (organization, job): (&str, &str), asker: &Arc<Asker>) -> Result<Response, Refusal> {
+    let caller = caller(app, asker, organization).await?;
     let id = Uuid::try_parse(job).map_err(|_| Refusal::invalid("job_id must be a UUID"))?;
     let order = orders::find(app, &caller, id).await?;
     let order = order.ok_or_else(|| Refusal::new(Kind::NotFound, format!("There is no export {id}")))?;
-    Ok(answer(status::FOUND, &shown(app, &caller, headers, &order)))
+    Ok(answer(status::FOUND, &shown(app, &caller, &order)))
 }
 
 /// A caller who may take out events of this organization.
-async fn caller(app: &App, headers: &HeaderMap, organization: &str) -> Result<Caller, Refusal> {
-    let caller = app.auth.exports_caller(headers).await?;
+async fn caller(app: &App, asker: &Arc<Asker>, organization: &str) -> Result<Caller, Refusal> {
+    let caller = app.auth.exports_caller(asker).await?;
     // Another's is as unknown as one that is not there.
     if caller.organization().name() == organization { Ok(caller) } else { Err(unknown()) }
 }
@@ -225,7 +230,7 @@ fn of_body(problem: &Problem) -> Refusal {
     Refusal::new(if is_large { Kind::TooLarge } else { Kind::Invalid }, problem.detail())
 }
 
-fn shown(app: &App, caller: &Caller, headers: &HeaderMap, order: &Order) -> AuditExport {
+fn shown(app: &App, caller: &Caller, order: &Order) -> AuditExport {
     let asked = |format: Format| order.request.formats.iter().any(|name| name.0 == format);
     // The vendor's clients know one word for an export that is not done.
     let state = match order.state {
@@ -233,7 +238,7 @@ fn shown(app: &App, caller: &Caller, headers: &HeaderMap, order: &Order) -> Audi
         other => other.name(),
     };
     let status = |format: Format| asked(format).then_some(state);
-    let url = |format: Format| asked(format).then(|| orders::link(app, caller, headers, (order, format))).flatten();
+    let url = |format: Format| asked(format).then(|| orders::link(app, caller, order, format)).flatten();
     let expires = |format: Format| {
         let ms = order.row.expires_ms.filter(|_| asked(format))?;
         Some(Timestamp::from_millis(ms).to_string())

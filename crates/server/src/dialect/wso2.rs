@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trailbook_event::Uuid;
@@ -19,9 +20,10 @@ use utoipa::ToSchema;
 
 use crate::api::problem::{Kind, Problem};
 use crate::app::App;
+use crate::asker::Asker;
 use crate::auth::{Denial, MISSING};
 use crate::ingest::body;
-use crate::search::search;
+use crate::search::search_of_dialect;
 use crate::status;
 use record::Wso2Record;
 use request::Wso2Request;
@@ -39,6 +41,7 @@ pub(crate) enum Name {
     NotFound,
     MethodNotAllowed,
     BodyTooLarge,
+    Throttled,
     Unavailable,
     Internal,
 }
@@ -54,6 +57,7 @@ impl Name {
             Name::NotFound => ("900906", "No matching resource found in the API for the given request"),
             Name::MethodNotAllowed => ("405", "Method not allowed"),
             Name::BodyTooLarge => ("413", "Payload Too Large"),
+            Name::Throttled => ("900802", "Message throttled out"),
             Name::Unavailable => ("503", "Service Unavailable"),
             Name::Internal => ("500", "Internal Server Error"),
         }
@@ -103,6 +107,10 @@ impl From<Denial> for Refusal {
             }
             Denial::Unauthenticated(reason) => Refusal::new(Name::InvalidCredentials, reason),
             Denial::NotAllowed(reason) => Refusal::new(Name::NotAllowed, reason),
+            Denial::TooOften(seconds) => {
+                Refusal::new(Name::Throttled, format!("Too many requests; try again in {seconds} seconds"))
+            }
+            Denial::Unavailable => Refusal::new(Name::Unavailable, "the catalog failed"),
         }
     }
 }
@@ -175,7 +183,7 @@ pub(crate) async fn list_wso2_audit_logs(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match answer(&app, &organization, (&parts.headers, &parts.uri), body).await {
+    match answer(&app, &organization, &parts, body).await {
         Ok(records) => json(&records),
         Err(refusal) => refusal.into_response(),
     }
@@ -184,10 +192,11 @@ pub(crate) async fn list_wso2_audit_logs(
 async fn answer(
     app: &Arc<App>,
     organization: &str,
-    (headers, uri): (&HeaderMap, &Uri),
+    Parts { headers, uri, extensions, .. }: &Parts,
     body: Body,
 ) -> Result<Wso2Records, Refusal> {
-    let caller = app.auth.wso2_reader(headers).await?;
+    let asker = Asker::of(extensions);
+    let caller = app.auth.wso2_reader(&asker).await?;
     let own = caller.organization().uuid();
     if Uuid::try_parse(organization).ok() != Some(own) {
         return Err(Refusal::no_resource(uri));
@@ -195,7 +204,7 @@ async fn answer(
     let body = body::read_up_to(WSO2_BODY_BYTES_MAX, app, headers, body).await?;
     let query = request::query(&body.bytes, app.clock.now_ms())?;
     drop(body);
-    let answer = search(app, &caller, query).await?;
+    let answer = search_of_dialect(app, &caller, query).await?;
     let own = own.to_string();
     let list =
         answer.events.iter().map(|found| record::of(found, &own)).collect::<Result<_, _>>().map_err(|error| {

@@ -29,7 +29,7 @@ use super::archive::Archive;
 use super::format::{Format, Record, parquet};
 use super::manifest::{FileOut, LogOut, Manifest};
 use super::part::{Part, prove, prove_run, write_opening};
-use super::{Export, MANIFEST, OPENINGS, is_complete};
+use super::{Export, MANIFEST, OPENINGS, is_complete, seen};
 use crate::app::App;
 use files::{Files, chunk_name, events_name};
 pub(crate) use files::{owner, zip_name};
@@ -98,13 +98,20 @@ impl Job {
             "" => Progress::default(),
             text => serde_json::from_str(text).map_err(unreadable)?,
         };
-        let query = request.query()?;
+        let (query, hidden) = request.query()?;
         Ok(Self {
             app: Arc::clone(app),
             runtime: Handle::current(),
             formats: request.formats.iter().map(|name| name.0).collect(),
-            is_complete: is_complete(&query),
-            export: Export { organization, text: request.text(), query, created_ms: row.created_ms },
+            is_complete: is_complete(&query) && hidden.is_empty(),
+            export: Export {
+                organization,
+                text: request.text(),
+                query,
+                hidden,
+                hidden_names: request.sight.hidden_names().into_iter().collect(),
+                created_ms: row.created_ms,
+            },
             row,
             progress,
             cancel,
@@ -185,11 +192,12 @@ impl Job {
         if has_proofs && self.is_complete && self.given().events == 0 {
             self.begin_run(part, row.sequence, open)?;
         }
+        let canonical = seen(&self.export.hidden, row.canonical);
         let record = Record {
             organization: self.export.organization.name(),
             sequence: row.sequence,
             recorded_ms: row.recorded_ms,
-            canonical: row.canonical,
+            canonical: &canonical,
         };
         open.files.event(&record)?;
         if has_proofs {
@@ -216,7 +224,7 @@ impl Job {
 
     /// Whether one of the files proves what the others say.
     fn has_proofs(&self) -> bool {
-        self.formats.contains(&Format::Ndjson)
+        self.formats.contains(&Format::Ndjson) && self.export.hidden.is_empty()
     }
 
     /// The entry before a run, if there is one.
@@ -263,7 +271,7 @@ impl Job {
 
     fn open(&self) -> Result<Open, Stopped> {
         let place = (self.store().export_files(), self.row.id);
-        let files = Files::create(place, &self.formats, &self.progress)?;
+        let files = Files::create(place, (&self.formats, self.has_proofs()), &self.progress)?;
         Ok(Open { files, events: 0, bytes: 0, line: Vec::new() })
     }
 
@@ -313,7 +321,7 @@ impl Job {
                 files.remove(&joined)?;
             }
             _ => {
-                let openings = (format == Format::Ndjson).then(|| OPENINGS.to_owned());
+                let openings = (format == Format::Ndjson && self.has_proofs()).then(|| OPENINGS.to_owned());
                 for name in [events].into_iter().chain(openings) {
                     let progress = self.progress.files.get(&name).cloned().unwrap_or_default();
                     let chunks = (0..self.progress.chunks).map(|chunk| chunk_name(self.row.id, chunk, &name));
@@ -332,7 +340,7 @@ impl Job {
     fn logs_out(&self, parts: &[Part], format: Format) -> Vec<LogOut> {
         let shown = self.progress.logs.iter().zip(parts).filter(|(log, _)| self.is_complete || log.given.events > 0);
         let out = |(log, part): (&LogProgress, &Part)| match format {
-            Format::Ndjson => LogOut::new(part, log.given, self.is_complete, log.run.clone()),
+            Format::Ndjson if self.has_proofs() => LogOut::new(part, log.given, self.is_complete, log.run.clone()),
             _ => LogOut::without_openings(part, log.given),
         };
         shown.map(out).collect()

@@ -21,7 +21,7 @@ pub(crate) struct LinkKey(hmac::Key);
 pub(crate) struct Link {
     pub(crate) export: Uuid,
     pub(crate) format: Format,
-    pub(crate) credential: i64,
+    pub(crate) credential: Uuid,
     /// When it ends, in milliseconds since 1970.
     pub(crate) expires_ms: i64,
 }
@@ -64,14 +64,15 @@ mod tests {
     #[test]
     fn a_signature_is_of_one_link() {
         let key = LinkKey::new(&[7; 32]);
-        let link = Link { export: Uuid::from_u128(1), format: Format::Cef, credential: 3, expires_ms: 4 };
+        let link =
+            Link { export: Uuid::from_u128(1), format: Format::Cef, credential: Uuid::from_u128(3), expires_ms: 4 };
         let text = key.path_and_query(&link);
         let signature = text.rsplit_once('=').unwrap().1;
         assert!(key.has_signed(&link, signature));
         for other in [
             Link { export: Uuid::from_u128(2), ..link },
             Link { format: Format::Csv, ..link },
-            Link { credential: 34, expires_ms: 4, ..link },
+            Link { credential: Uuid::from_u128(34), ..link },
             Link { expires_ms: 5, ..link },
         ] {
             assert!(!key.has_signed(&other, signature), "{other:?}");

@@ -19,6 +19,9 @@ pub(super) struct Manifest {
     /// The conditions and the text, as they were asked.
     query: String,
     range: RangeOut,
+    /// Fields that were taken out of the events: nothing is proven then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hidden: Vec<String>,
     files: BTreeMap<String, FileOut>,
     logs: Vec<LogOut>,
 }
@@ -125,6 +128,7 @@ impl Manifest {
                 sequence_from: query.sequence.0,
                 sequence_to: query.sequence.1,
             },
+            hidden: export.hidden_names.clone(),
             files: files.into_iter().collect(),
             logs,
         }

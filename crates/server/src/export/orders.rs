@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
 use trailbook_event::limits::{EXPORT_JOBS_MAX, EXPORT_JOBS_OPEN_MAX};
 use trailbook_event::{Target, Uuid, json};
-use trailbook_store::{Credential, Error, ExportRow, ExportState, FileReader, NewExport, Organization, new_uuid};
+use trailbook_store::credential::Permission;
+use trailbook_store::{Error, ExportRow, ExportState, FileReader, NewExport, Organization, new_uuid};
 
 use super::format::Format;
 use super::job::{Done, Progress, Request, zip_name};
@@ -14,7 +14,7 @@ use super::jobs;
 use super::link::Link;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::own::{self, Deed};
+use crate::own::{self, Deed, target, text, texts};
 
 /// How far an export is, as callers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,13 @@ pub(crate) struct Order {
     pub(crate) done: Option<Done>,
 }
 
+impl Order {
+    /// Whether a caller may have it: nothing in it is beyond what they may take out themselves.
+    pub(crate) fn is_for(&self, caller: &Caller) -> bool {
+        caller.rights().sight(Permission::Exports).is_some_and(|sight| sight.covers(&self.request.sight))
+    }
+}
+
 /// Why an export is not made.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -80,14 +87,9 @@ pub(crate) async fn order(app: &App, caller: &Caller, name: &str, request: Reque
     // Asked before it is recorded, and once more when it is added.
     check((open as u64, listed.len() as u64))?;
     let id = new_uuid()?;
-    let what = Deed {
-        action: CREATED,
-        action_type: "create",
-        by: caller.own(),
-        targets: targets(organization, id, name),
-        message: format!("The export {name:?} was ordered"),
-        meta: meta(id, &request),
-    };
+    let what = Deed::of(caller, CREATED, "create", format!("The export {name:?} was ordered"))
+        .to(targets(organization, id, name))
+        .with(meta(id, &request));
     own::record(app, what).await?;
     let new = NewExport {
         id,
@@ -120,42 +122,34 @@ fn check((open, all): (u64, u64)) -> Result<(), Refused> {
 /// The exports of the caller's organization, the newest first.
 pub(crate) async fn list(app: &App, caller: &Caller) -> Result<Vec<Order>, Refused> {
     let rows = app.store.catalog().exports_of(caller.organization()).await?;
-    Ok(rows.into_iter().map(|row| seen(app, row)).collect::<Result<_, _>>()?)
+    let orders: Vec<Order> = rows.into_iter().map(|row| seen(app, row)).collect::<Result<_, _>>()?;
+    Ok(orders.into_iter().filter(|order| order.is_for(caller)).collect())
 }
 
 /// An export of the caller's organization.
 pub(crate) async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Option<Order>, Refused> {
     let row = app.store.catalog().export(id).await?.filter(|row| row.is_of(caller.organization()));
-    Ok(row.map(|row| seen(app, row)).transpose()?)
+    Ok(row.map(|row| seen(app, row)).transpose()?.filter(|order| order.is_for(caller)))
 }
 
 /// Removes an export of the caller's organization, and stops its making. False if there is none.
 pub(crate) async fn remove(app: &Arc<App>, caller: &Caller, id: Uuid) -> Result<bool, Refused> {
     let Some(order) = find(app, caller, id).await? else { return Ok(false) };
-    let what = Deed {
-        action: DELETED,
-        action_type: "delete",
-        by: caller.own(),
-        targets: targets(caller.organization(), id, &order.row.name),
-        message: format!("The export {:?} was deleted", order.row.name),
-        meta: meta(id, &order.request),
-    };
+    let what = Deed::of(caller, DELETED, "delete", format!("The export {:?} was deleted", order.row.name))
+        .to(targets(caller.organization(), id, &order.row.name))
+        .with(meta(id, &order.request));
     own::record(app, what).await?;
     Ok(jobs::remove(app, id).await?)
 }
 
 /// Opens a file of an export for somebody who may have it.
-pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: Format) -> Result<FileReader, Refused> {
-    let organization = by.organization();
+pub(crate) async fn fetch(app: &App, caller: &Caller, order: &Order, format: Format) -> Result<FileReader, Refused> {
+    let organization = caller.organization();
     let (name, id) = (&order.row.name, order.row.id);
-    let what = Deed {
-        action: DOWNLOADED,
-        action_type: "read",
-        by,
-        targets: targets(organization, id, name),
-        message: format!("The export {name:?} was downloaded as {}", format.name()),
-        meta: meta(id, &order.request),
-    };
+    let message = format!("The export {name:?} was downloaded as {}", format.name());
+    let what = Deed::of(caller, DOWNLOADED, "read", message)
+        .to(targets(organization, id, name))
+        .with(meta(id, &order.request));
     own::record(app, what).await?;
     Ok(app.store.export_files().open_file(&zip_name(id, format))?)
 }
@@ -163,49 +157,30 @@ pub(crate) async fn fetch(app: &App, by: &Credential, order: &Order, format: For
 /// Says that somebody takes events out while they are sent, without an order.
 pub(crate) async fn streamed(app: &App, caller: &Caller, format: &str, filter: String) -> Result<(), Refused> {
     let organization = caller.organization();
-    let text = |text: String| json::Value::String(text.into());
-    let what = Deed {
-        action: DOWNLOADED,
-        action_type: "read",
-        by: caller.own(),
-        targets: vec![target("organization", organization.uuid(), organization.name())],
-        message: format!("Events were taken out as {format}"),
-        meta: vec![
-            ("filter".into(), text(filter)),
-            ("formats".into(), json::Value::Array(vec![text(format.to_owned())])),
-        ],
-    };
+    let what = Deed::of(caller, DOWNLOADED, "read", format!("Events were taken out as {format}"))
+        .to(vec![target("organization", organization.uuid(), Some(organization.name()))])
+        .with(vec![("filter".into(), text(filter)), ("formats".into(), texts([format]))]);
     Ok(own::record(app, what).await?)
 }
 
 /// The export that a link is of, and whom the link was given to, if it holds.
-pub(crate) async fn follow(
-    app: &App,
-    link: &Link,
-    signature: &str,
-) -> Result<Option<(Order, Arc<Credential>)>, Refused> {
+pub(crate) async fn follow(app: &App, link: &Link, signature: &str) -> Result<Option<(Order, Caller)>, Refused> {
     if !app.links.has_signed(link, signature) || link.expires_ms <= app.clock.now_ms() {
         return Ok(None);
     }
-    let Some(credential) = app.auth.exporter(link.credential) else { return Ok(None) };
-    let row = app.store.catalog().export(link.export).await?.filter(|row| row.is_of(credential.organization()));
+    let Some(caller) = app.auth.exporter(link.credential) else { return Ok(None) };
+    let row = app.store.catalog().export(link.export).await?.filter(|row| row.is_of(caller.organization()));
     let order = row.map(|row| seen(app, row)).transpose()?;
-    Ok(order.map(|order| (order, credential)))
+    Ok(order.filter(|order| order.is_for(&caller)).map(|order| (order, caller)))
 }
 
 /// The link to a file of an export, for this caller, as long as the export has it.
-pub(crate) fn link(
-    app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
-    (order, format): (&Order, Format),
-) -> Option<String> {
+pub(crate) fn link(app: &App, caller: &Caller, order: &Order, format: Format) -> Option<String> {
     let expires_ms = order.row.expires_ms.filter(|_| order.state == State::Done)?;
-    let link = Link { export: order.row.id, format, credential: caller.credential().number(), expires_ms };
+    let link = Link { export: order.row.id, format, credential: caller.own().uuid(), expires_ms };
     let path = app.links.path_and_query(&link);
-    let scheme = if app.is_https { "https" } else { "http" };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    Some(host.map_or(path.clone(), |host| format!("{scheme}://{host}{path}")))
+    let base = caller.asker().and_then(|asker| asker.base_url()).unwrap_or_default();
+    Some(format!("{base}{path}"))
 }
 
 fn seen(app: &App, row: ExportRow) -> Result<Order, Error> {
@@ -230,18 +205,13 @@ fn seen(app: &App, row: ExportRow) -> Result<Order, Error> {
 }
 
 fn targets<'a>(organization: &'a Organization, id: Uuid, name: &'a str) -> Vec<Target<'a>> {
-    vec![target("organization", organization.uuid(), organization.name()), target("audit_export", id, name)]
-}
-
-fn target<'a>(kind: &'static str, id: Uuid, name: &'a str) -> Target<'a> {
-    Target { kind: kind.into(), id: id.to_string().into(), name: Some(name.into()) }
+    vec![target("organization", organization.uuid(), Some(organization.name())), target("audit_export", id, Some(name))]
 }
 
 fn meta(id: Uuid, request: &Request) -> json::Object<'static> {
-    let formats = request.formats.iter().map(|format| json::Value::String(format.0.name().into())).collect();
     vec![
-        ("export_id".into(), json::Value::String(id.to_string().into())),
-        ("filter".into(), json::Value::String(request.text_with_range().into())),
-        ("formats".into(), json::Value::Array(formats)),
+        ("export_id".into(), text(id.to_string())),
+        ("filter".into(), text(request.text_with_range())),
+        ("formats".into(), texts(request.formats.iter().map(|format| format.0.name()))),
     ]
 }

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
-use trailbook_query::{Cancel, Error, Order, Query, scan};
+use trailbook_query::{Cancel, Error, Hidden, Order, Query, scan};
 use trailbook_store::{Organization, Row, Snapshot};
 
 use super::format::{Format, Lines, Record, parquet, unwritten};
+use super::seen;
 
 /// How lines are made shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,10 @@ pub(crate) struct Form {
 pub(crate) struct Events {
     pub(crate) organization: Organization,
     pub(crate) snapshot: Snapshot,
+    /// Narrowed already.
     pub(crate) query: Query,
+    /// What whoever takes them out does not see.
+    pub(crate) hidden: Hidden,
 }
 
 /// Writes what a query finds in a snapshot, in the order of sequences, older logs first. Takes the thread for as long
@@ -102,11 +106,12 @@ fn write_lines<W: Write>(events: &Events, mut lines: Lines, mut out: W, cancel: 
 
 /// Gives every event, in order, until one is refused.
 fn each(events: &Events, cancel: &Cancel, mut give: impl FnMut(&Record<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    let Events { organization, snapshot, query } = events;
+    let Events { organization, snapshot, query, hidden } = events;
     let query = Query { order: Order::Sequence, ..query.clone() };
     let mut given = Ok(());
     scan(snapshot, &query, cancel, |_, row| {
         let Row { sequence, recorded_ms, canonical, .. } = *row;
+        let canonical = &seen(hidden, canonical);
         given = give(&Record { organization: organization.name(), sequence, recorded_ms, canonical });
         given.is_ok()
     })?;

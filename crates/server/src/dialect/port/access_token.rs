@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::{Name, PortError, Refusal, json, traced};
 use crate::api::problem::Kind;
 use crate::app::App;
+use crate::asker::Asker;
 use crate::ingest::body;
 
 /// The credentials of a client.
@@ -53,13 +54,13 @@ pub(crate) struct AccessToken {
 )]
 pub(crate) async fn create_access_token(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match exchange(&app, &parts.headers, body).await {
+    match exchange(&app, &Asker::of(&parts.extensions), &parts.headers, body).await {
         Ok(token) => traced(json(serde_json::to_vec(&token).unwrap_or_default())),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn exchange(app: &App, headers: &HeaderMap, body: Body) -> Result<AccessToken, Refusal> {
+async fn exchange(app: &App, asker: &Arc<Asker>, headers: &HeaderMap, body: Body) -> Result<AccessToken, Refusal> {
     let body = body::read_up_to(PORT_BODY_BYTES_MAX, app, headers, body).await.map_err(|problem| {
         match problem.kind_and_detail() {
             (Kind::BodyTooLarge, _) => Refusal::new(Name::BodyTooLarge, "Request body is too large (limit is 1MiB)"),
@@ -71,6 +72,7 @@ async fn exchange(app: &App, headers: &HeaderMap, body: Body) -> Result<AccessTo
         Refusal::new(Name::Invalid, format!("The json provided does not match the route's schema: {error}"))
     })?;
     drop(body);
-    let access_token = app.auth.access_token(&client.client_id, &client.client_secret, app.clock.now_ms()).await?;
+    let pair = (client.client_id.as_str(), client.client_secret.as_str());
+    let access_token = app.auth.access_token(asker, pair, app.clock.now_ms()).await?;
     Ok(AccessToken { ok: true, access_token, expires_in: PORT_TOKEN_SECONDS_MAX, token_type: "Bearer" })
 }

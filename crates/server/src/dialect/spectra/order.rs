@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{Kind, Refusal};
 use crate::api::exports::check_name;
 use crate::api::problem::Problem;
+use crate::auth::rights::Sight;
 use crate::export::format::Format;
 use crate::export::job::{FormatName, Request};
 use crate::export::orders::CREATED;
@@ -90,7 +91,7 @@ const CHANNELS: [(&str, &str); 6] = [
 ];
 
 /// Reads an order: its name, and what is asked for.
-pub(super) fn read(body: &[u8]) -> Result<(String, Request), Refusal> {
+pub(super) fn read(body: &[u8], sight: Sight) -> Result<(String, Request), Refusal> {
     if body.len() > EXPORT_BODY_BYTES_MAX {
         let detail = format!("the body has {} bytes, more than {EXPORT_BODY_BYTES_MAX}", body.len());
         return Err(Refusal::new(Kind::TooLarge, detail));
@@ -119,7 +120,7 @@ pub(super) fn read(body: &[u8]) -> Result<(String, Request), Refusal> {
     if !filter.get("action").is_some_and(|actions| actions.contains(prefix)) {
         filter.insert("source!".to_owned(), OWN_SOURCE.to_owned());
     }
-    let request = Request { formats, filter };
+    let request = Request { formats, filter, sight, is_of_dialect: true };
     request.query().map_err(|e| Refusal::invalid(Problem::from(e).detail()))?;
     Ok((order.name, request))
 }

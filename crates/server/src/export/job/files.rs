@@ -48,7 +48,7 @@ impl Files {
     /// Begins the next chunk of each file.
     pub(super) fn create(
         (store, id): (&ExportFiles, Uuid),
-        formats: &[Format],
+        (formats, has_proofs): (&[Format], bool),
         progress: &Progress,
     ) -> Result<Self, Error> {
         let fresh = FileProgress::default();
@@ -72,7 +72,7 @@ impl Files {
                     files.parquet = Some(parquet::Writer::new(file)?);
                 }
             }
-            if *format == Format::Ndjson {
+            if *format == Format::Ndjson && has_proofs {
                 files.openings = Some(begin(OPENINGS)?);
             }
         }

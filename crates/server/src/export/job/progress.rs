@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use trailbook_query::{Error, Query, params};
+use trailbook_query::{Error, Hidden, Query, params};
 
+use crate::auth::rights::Sight;
 use crate::export::OF_RANGES;
 use crate::export::chunk::FileProgress;
 use crate::export::format::Format;
@@ -20,13 +21,24 @@ pub(crate) struct Request {
     pub(crate) formats: Vec<FormatName>,
     /// Parameters of a search, by their names.
     pub(crate) filter: BTreeMap<String, String>,
+    /// To what whoever asked for it was narrowed then.
+    #[serde(default, skip_serializing_if = "Sight::is_all")]
+    pub(crate) sight: Sight,
+    /// Whether a dialect has added its own condition to the filter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_of_dialect: bool,
 }
 
 impl Request {
-    /// The query that the filter means.
-    pub(crate) fn query(&self) -> Result<Query, Error> {
+    /// The query that the filter means. It is narrowed already; what is hidden is to be taken out of what it finds.
+    pub(crate) fn query(&self) -> Result<(Query, Hidden), Error> {
         let pairs: Vec<(String, String)> = self.filter.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        params::parse(&pairs)
+        let mut query = params::parse(&pairs)?;
+        let hidden = match self.is_of_dialect {
+            true => self.sight.apply_of_dialect(&mut query)?,
+            false => self.sight.apply(&mut query)?,
+        };
+        Ok((query, hidden))
     }
 
     /// The conditions as a URL would have them, for people.
