@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::{Grant, NewEntry, PORTAL_ENTRY, Scope};
+use trailbook_store::credential::{Grant, NewEntry, PORTAL_ENTRY, Permission};
 
 use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, run};
 
@@ -12,8 +12,8 @@ use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, run};
 fn native_requests_need_their_scope() {
     run(async {
         let server = Server::start().await;
-        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsRead]).await;
-        let writer = server.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsWrite]).await;
+        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsRead]).await;
+        let writer = server.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsWrite]).await;
         let refused = server.post_as(&reader, &[], MINIMAL).await.problem(403, "not-allowed");
         assert_eq!(refused["detail"], "this needs the scope events.write; the token has events.read");
         let refused = server.get(&writer, EVENTS).await.problem(403, "not-allowed");
@@ -23,7 +23,8 @@ fn native_requests_need_their_scope() {
             .await
             .problem(403, "not-allowed");
         server.post_as(&writer, &[], MINIMAL).await.expect(201);
-        assert_eq!(server.get(&reader, EVENTS).await.expect(200)["total"], 1);
+        let sent = format!("{EVENTS}?source!=trailbook");
+        assert_eq!(server.get(&reader, &sent).await.expect(200)["total"], 1);
         for path in [EVENTS, &format!("{EVENTS}/x")] {
             let answer = server.get("nobody-knows-it", path).await;
             assert_eq!(answer.problem(401, "unauthenticated")["detail"], "Illegal token");
@@ -41,7 +42,7 @@ fn a_new_and_a_revoked_token_hold_within_a_second() {
         let catalog = server.catalog().await;
         let (organization, _) = catalog.organization_or_new(DEFAULT_ORGANIZATION).await.unwrap();
         let token = "made-beside-the-server";
-        let grant = Grant { scopes: vec![Scope::EventsRead], restrictions: Vec::new() };
+        let grant = Grant { scopes: vec![Permission::EventsRead], restrictions: Vec::new() };
         server.create_entry(DEFAULT_ORGANIZATION, "beside", token, grant).await;
         assert_eq!(server.get(token, EVENTS).await.status, 200, "the first request with a new token is let in");
         catalog.revoke_entry(&organization, "beside").await.unwrap();
@@ -60,7 +61,13 @@ fn the_portals_own_entry_takes_a_value() {
         let catalog = server.catalog().await;
         let (organization, _) = catalog.organization_or_new(DEFAULT_ORGANIZATION).await.unwrap();
         let token = "portals-own-token".to_owned();
-        let entry = NewEntry { organization, name: PORTAL_ENTRY.to_owned(), token: token.clone(), grant: None };
+        let entry = NewEntry {
+            organization,
+            name: PORTAL_ENTRY.to_owned(),
+            token: token.clone(),
+            grant: None,
+            expires_ms: None,
+        };
         catalog.create_entry(entry).await.unwrap();
         server.until_known(&token).await;
         assert_eq!(server.get(&token, AUDIT).await.status, 200);

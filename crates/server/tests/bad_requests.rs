@@ -160,7 +160,7 @@ fn other_methods_and_paths_are_told_what_there_is() {
             server.get(&server.token, path).await.problem(404, "not-found");
         }
         let root = server.get("", "/").await;
-        assert_eq!((root.status, root.header("location")), (307, "/api/docs"));
+        assert_eq!((root.status, root.header("location")), (303, "/sign-in"));
         server.post(MINIMAL).await.expect(201);
         let head = answer(server.request(Method::HEAD, EVENTS).bearer_auth(&server.token)).await;
         assert_eq!((head.status, head.body.len()), (200, 0));

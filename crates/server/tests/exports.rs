@@ -5,7 +5,7 @@ use std::io::{Cursor, Read as _};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 use trailbook_event::limits::{EXPORT_BODY_BYTES_MAX, EXPORT_JOBS_MAX, EXPORT_NAME_CHARS_MAX};
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 use trailbook_store::{DEFAULT_ORGANIZATION, ExportChange, ExportState, NewExport};
 use zip::ZipArchive;
 
@@ -25,7 +25,7 @@ async fn filled_with(toml: &str) -> (Server, String) {
         let action = if n % 2 == 0 { "even" } else { "odd" };
         server.post(format!(r#"{{"source":"s","action":"{action}","message":"number {n}"}}"#)).await.expect(201);
     }
-    let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+    let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
     (server, token)
 }
 
@@ -211,7 +211,7 @@ fn an_export_is_its_organizations_alone() {
         let (server, token) = filled().await;
         let done = made(&server, &token, &json!({"name": "a", "formats": ["cef"]})).await;
         let id = done["id"].as_str().unwrap();
-        let other = server.scoped("another", &[Scope::EventsWrite, Scope::Exports]).await;
+        let other = server.scoped("another", &[Permission::EventsWrite, Permission::Exports]).await;
         server.post_as(&other, &[], MINIMAL).await.expect(201);
         assert_eq!(server.get(&other, EXPORTS).await.expect(200)["total"], 0);
         server.get(&other, &format!("{EXPORTS}/{id}")).await.problem(404, "not-found");
@@ -219,7 +219,7 @@ fn an_export_is_its_organizations_alone() {
         let removed = server.request(reqwest::Method::DELETE, &format!("{EXPORTS}/{id}")).bearer_auth(&other);
         answer(removed).await.problem(404, "not-found");
         // And another token of the same organization sees it, with links of its own.
-        let colleague = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        let colleague = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
         let seen = server.get(&colleague, EXPORTS).await.expect(200)["data"][0].clone();
         assert_eq!(seen["id"], id);
         assert_ne!(seen["files"][0]["url"], done["files"][0]["url"]);
@@ -260,7 +260,7 @@ fn a_revoked_token_has_no_links() {
     run(async {
         let (server, _) = filled().await;
         let token = trailbook_store::credential::new_token().unwrap();
-        let grant = trailbook_store::credential::Grant { scopes: vec![Scope::Exports], restrictions: Vec::new() };
+        let grant = trailbook_store::credential::Grant { scopes: vec![Permission::Exports], restrictions: Vec::new() };
         server.create_entry(DEFAULT_ORGANIZATION, "leaver", &token, grant).await;
         server.until_known(&token).await;
         let done = made(&server, &token, &json!({"name": "a", "formats": ["cef"]})).await;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use trailbook_event::{canonical, json as reader};
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use crate::harness::{MINIMAL, Server, answer, escaped, run, testdata};
 
@@ -113,7 +113,7 @@ struct Filled {
 impl Filled {
     async fn new() -> Self {
         let server = Server::start().await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
         let events: Vec<Value> =
             ordinary().into_iter().chain(hostile_texts().iter().map(|text| everywhere(text))).collect();
         let write = server.request(Method::POST, "/api/v1/events?initiated=keep").bearer_auth(&server.token);
@@ -473,7 +473,7 @@ fn exports_have_as_many_events_as_the_query_counts() {
 fn an_export_in_another_form_is_refused() {
     run(async {
         let server = Server::start().await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
         for (query, name) in [
             ("format=xml", "format"),
             ("format=", "format"),
@@ -491,7 +491,7 @@ fn an_export_in_another_form_is_refused() {
         server.get(&server.token, &format!("{EXPORT}?format=csv")).await.problem(403, "not-allowed");
         server.get(&token, "/api/v1/export").await.problem(404, "not-found");
         // Another organization's events are in no format.
-        let other = server.scoped("another", &[Scope::EventsWrite]).await;
+        let other = server.scoped("another", &[Permission::EventsWrite]).await;
         server.post_as(&other, &[], MINIMAL).await.expect(201);
         for format in ["ndjson", "cef", "ocsf"] {
             assert!(file(&server, &token, &format!("format={format}&action={}", escaped("a"))).await.0.is_empty());

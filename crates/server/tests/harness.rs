@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use trailbook_server::settings::{Layer, Settings};
-use trailbook_store::credential::{Grant, NewEntry, Restriction, Scope, new_token};
-use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
+use trailbook_store::credential::{Grant, NewEntry, Permission, Restriction, new_token};
+use trailbook_store::members::{Member, NewMember, NewRole};
+use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION, Organization};
 
 /// A test that hangs has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -24,8 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const EVENTS: &str = "/api/v1/events";
 /// The path of the Portal's API.
 pub(crate) const AUDIT: &str = "/api/audit-log/v1/audit-event";
+/// Where people reach a server that has an identity provider, as they see it.
+pub(crate) const PUBLIC_URL: &str = "https://trailbook.test";
 /// The least that is an event.
 pub(crate) const MINIMAL: &str = r#"{"source":"s","action":"a"}"#;
+
+/// The password of members in tests, and its hash at the usual cost.
+pub(crate) const PASSWORD: &str = "seven purple walruses hum";
+pub(crate) const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$Joh9rXFubLdw9l94RG4i4PIwwzMOojCTNakePHSIdfg";
 
 /// The setting of a webhook.
 pub(crate) const WEBHOOK: &str = r#"
@@ -124,7 +132,11 @@ impl Server {
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             ..Layer::default()
         };
-        let mut settings = own.over(Layer::from_toml(toml).unwrap()).resolve().unwrap();
+        // Most tests count what they recorded; those of self-audit say that reads are recorded too.
+        // Some ask as often as they can until something is so.
+        let counting = Layer { record_reads: Some(false), requests_per_minute: Some(u32::MAX), ..Layer::default() };
+        let settings = own.over(Layer::from_toml(toml).unwrap()).over(counting).resolve();
+        let mut settings = settings.unwrap();
         change(&mut settings);
         let running = trailbook_server::start(settings).await.unwrap();
         let address = running.address();
@@ -179,11 +191,11 @@ impl Server {
     }
 
     async fn full_token(&self) -> String {
-        self.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsWrite, Scope::EventsRead]).await
+        self.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsWrite, Permission::EventsRead]).await
     }
 
     /// A new token of an organization, which is made if need be.
-    pub(crate) async fn scoped(&self, organization: &str, scopes: &[Scope]) -> String {
+    pub(crate) async fn scoped(&self, organization: &str, scopes: &[Permission]) -> String {
         self.granted(organization, Grant { scopes: scopes.to_vec(), restrictions: Vec::new() }).await
     }
 
@@ -203,17 +215,74 @@ impl Server {
         token
     }
 
+    /// Makes a role of an organization, which is made if need be.
+    pub(crate) async fn create_role(&self, organization: &str, role: &NewRole) {
+        let catalog = self.catalog().await;
+        let (organization, _) = catalog.organization_or_new(organization).await.unwrap();
+        catalog.create_role(&organization, role).await.unwrap();
+    }
+
+    /// The first organization, in the catalog beside the server.
+    pub(crate) async fn first_organization(&self) -> (Catalog, Organization) {
+        let catalog = self.catalog().await;
+        let (organization, _) = catalog.organization_or_new(DEFAULT_ORGANIZATION).await.unwrap();
+        (catalog, organization)
+    }
+
+    /// A member who holds these roles, with [`PASSWORD`]. The server knows them when this returns.
+    pub(crate) async fn member(&self, organization: &str, email: &str, roles: &[&str]) -> Member {
+        let catalog = self.catalog().await;
+        let (organization, _) = catalog.organization_or_new(organization).await.unwrap();
+        let credentials = catalog.credentials().await.unwrap();
+        let role = |handle: &&str| credentials.directory().role(&organization, handle).unwrap().id;
+        let new = NewMember {
+            email: email.to_owned(),
+            name: format!("Name of {email}"),
+            password: Some(PASSWORD_HASH.to_owned()),
+            provided: None,
+            roles: roles.iter().map(role).collect(),
+            groups: Vec::new(),
+        };
+        let member = catalog.create_member(&organization, &new).await.unwrap();
+        // A token of nobody's makes the server look.
+        self.get("nobody-has-this-token", "/api/v1/me").await;
+        member
+    }
+
+    /// A new token of a member, which the server knows when this returns.
+    pub(crate) async fn personal_token(&self, organization: &str, member: &Member, scopes: &[Permission]) -> String {
+        let catalog = self.catalog().await;
+        let (organization, _) = catalog.organization_or_new(organization).await.unwrap();
+        let token = new_token().unwrap();
+        let given = (scopes.to_vec(), None);
+        catalog.create_personal_token(&organization, member, (&token, &token), given).await.unwrap();
+        self.until_known(&token).await;
+        token
+    }
+
+    /// The cookie of a member who signs in, and the token of its forms.
+    pub(crate) async fn signed_in(&self, organization: &str, email: &str) -> (String, String) {
+        let body = json!({"organization": organization, "email": email, "password": PASSWORD});
+        let answer = self.post_to("/api/v1/session", "", &[], body.to_string()).await;
+        let csrf = answer.expect(201)["csrf_token"].as_str().unwrap().to_owned();
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        (cookie, csrf)
+    }
+
     pub(crate) async fn create_entry(&self, organization: &str, name: &str, token: &str, grant: Grant) {
         let catalog = self.catalog().await;
         let (organization, _) = catalog.organization_or_new(organization).await.unwrap();
         let (name, token) = (name.to_owned(), token.to_owned());
-        catalog.create_entry(NewEntry { organization, name, token, grant: Some(grant) }).await.unwrap();
+        catalog
+            .create_entry(NewEntry { organization, name, token, grant: Some(grant), expires_ms: None })
+            .await
+            .unwrap();
     }
 
     /// Waits until the server has read its credentials again, a second at most.
     pub(crate) async fn until_known(&self, token: &str) {
         let deadline = Instant::now() + Duration::from_secs(1);
-        while self.get(token, AUDIT).await.status == 401 {
+        while self.get(token, "/api/v1/me").await.status == 401 {
             assert!(Instant::now() < deadline, "a token is not known after a second");
             tokio::task::yield_now().await;
         }
@@ -266,16 +335,23 @@ impl Server {
         answer(request).await
     }
 
-    /// How many events the first organization has.
+    /// How many events the first organization has, but for the server's own.
     pub(crate) async fn total(&self) -> u64 {
-        self.list("limit=1").await["total"].as_u64().unwrap()
+        self.list("limit=1&source!=trailbook").await["total"].as_u64().unwrap()
     }
 
-    /// Fails unless nothing was ever recorded: the next event is the first.
+    /// Fails unless nothing was ever recorded but by the server itself: the next event comes right after that.
     pub(crate) async fn expect_nothing_recorded(&self) {
         assert_eq!(self.total().await, 0);
+        let own = self.list("limit=1").await["total"].clone();
         let answer = self.post(MINIMAL).await.expect(201);
-        assert_eq!(answer["events"][0]["sequence"], 0, "a refused write took a sequence");
+        assert_eq!(answer["events"][0]["sequence"], own, "a refused write took a sequence");
+    }
+
+    /// Why the last sign-in failed, as the log of the first organization has it.
+    pub(crate) async fn reason(&self) -> String {
+        let failed = self.list("source=trailbook&action=user.login&outcome=failed&limit=1").await;
+        failed["data"][0]["error"]["message"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Sends bytes as they are, and reads until the server closes.
@@ -317,6 +393,11 @@ pub(crate) fn escaped(text: &str) -> String {
 pub(crate) fn testdata(name: &str) -> String {
     let path = Path::new("../../testdata").join(name);
     std::fs::read_to_string(path).unwrap()
+}
+
+/// The time of the server, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    Clock::system().now_ms()
 }
 
 /// So many milliseconds from now, as a time of an event.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use crate::harness::{Answer, MINIMAL, Server, run};
 
@@ -66,7 +66,7 @@ fn a_refused_write_does_not_use_its_key() {
 fn keys_and_ids_belong_to_their_token() {
     run(async {
         let server = Server::start().await;
-        let other = server.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsWrite]).await;
+        let other = server.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsWrite]).await;
         assert_eq!(sequences(&server.post_with(&[(KEY, "k")], MINIMAL).await), [0]);
         assert_eq!(sequences(&server.post_as(&other, &[(KEY, "k")], with_id("a")).await), [1]);
         assert_eq!(sequences(&server.post(with_id("b")).await), [2], "the id is another token's");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trailbook_event::limits::{BATCH_EVENTS_MAX, EVENT_BYTES_MAX};
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use crate::harness::{Answer, MINIMAL, Server, run};
 
@@ -77,7 +77,7 @@ fn a_token_must_allow_writing() {
         let body = port("a").to_string();
         server.post_to(PORT, "", &[], body.clone()).await.problem(401, "unauthenticated");
         server.post_to(PORT, "no-such-token", &[], body.clone()).await.problem(401, "unauthenticated");
-        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsRead]).await;
+        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsRead]).await;
         server.post_to(PORT, &reader, &[], body).await.problem(403, "not-allowed");
         server.get(&server.token, PORT).await.problem(405, "method-not-allowed");
         server.expect_nothing_recorded().await;

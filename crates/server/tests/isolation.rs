@@ -1,10 +1,10 @@
 //! Organizations see nothing of each other.
 
-use trailbook_store::credential::{Grant, Scope};
+use trailbook_store::credential::{Grant, Permission};
 
 use crate::harness::{AUDIT, EVENTS, Server, ids, run};
 
-const BOTH: [Scope; 2] = [Scope::EventsWrite, Scope::EventsRead];
+const BOTH: [Permission; 2] = [Permission::EventsWrite, Permission::EventsRead];
 const ID: &str = "01980b5e-7c3a-7d52-9f3e-0c6f8f1f2a11";
 
 #[test]

@@ -7,7 +7,7 @@ use ring::digest::{Context, SHA256};
 use serde_json::Value;
 use trailbook_event::seal;
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 use trailbook_tlog::tile::{self, Tile};
 use trailbook_tlog::{Checkpoint, Frontier, Hash, Note, ProofFile, VerifierKey, proof};
 
@@ -20,7 +20,7 @@ async fn filled(events: usize) -> (Server, Value, String) {
     let server = Server::start().await;
     let body = vec![MINIMAL; events].join("\n");
     server.post_with(&[("content-type", "application/x-ndjson")], body).await.expect(201);
-    let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+    let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
     let log = loop {
         let list = server.get(&token, LOGS).await.expect(200);
         assert_eq!(list["data"].as_array().unwrap().len(), 1);
@@ -97,8 +97,8 @@ fn a_log_is_listed_and_read_as_the_specification_has_it() {
 fn logs_that_may_not_be_read_look_like_none() {
     run(async {
         let (server, log, token) = filled(1).await;
-        let other = server.scoped("another", &[Scope::LogRead]).await;
-        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Scope::EventsRead]).await;
+        let other = server.scoped("another", &[Permission::LogRead]).await;
+        let reader = server.scoped(DEFAULT_ORGANIZATION, &[Permission::EventsRead]).await;
         let unknown = text(&log, "path").replace(text(&log, "id"), &"0".repeat(32));
         let of_none = server.get(&token, &format!("{unknown}checkpoint")).await;
         let want = of_none.problem(404, "not-found");
@@ -185,9 +185,9 @@ fn an_event_is_proven_to_whoever_trusts_the_key_alone() {
         server.get(&server.token, &format!("{EVENTS}/x/proof")).await.problem(400, "invalid-parameter");
         let wrong = server.get(&server.token, &format!("{EVENTS}/{id}/proof?format=pdf")).await;
         assert_eq!(wrong.problem(400, "invalid-parameter")["parameter"], "format");
-        let other = server.scoped("another", &[Scope::EventsRead]).await;
+        let other = server.scoped("another", &[Permission::EventsRead]).await;
         server.get(&other, &format!("{EVENTS}/{id}/proof")).await.problem(404, "not-found");
-        let lacking = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let lacking = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         server.get(&lacking, &format!("{EVENTS}/{id}/proof")).await.problem(403, "not-allowed");
     });
 }

@@ -179,6 +179,12 @@ fn want(random: &mut Random, field: &str) -> Want {
 impl Condition {
     /// As a parameter of a URL.
     pub(crate) fn parameter(&self) -> String {
+        let (name, value) = self.pair();
+        format!("{}={}", escaped(&name), escaped(&value))
+    }
+
+    /// The parameter's name and value.
+    pub(crate) fn pair(&self) -> (String, String) {
         let plain = |text: &str| text.replace('\\', r"\\").replace(',', r"\,").replace('*', r"\*");
         let values = self.values.iter().map(|want| match want {
             Want::Is(text) => plain(text),
@@ -186,7 +192,7 @@ impl Condition {
             Want::Any => "*".to_owned(),
         });
         let not = if self.is_negated { "!" } else { "" };
-        format!("{}{not}={}", escaped(&self.field), escaped(&values.collect::<Vec<_>>().join(",")))
+        (format!("{}{not}", self.field), values.collect::<Vec<_>>().join(","))
     }
 
     fn accepts(&self, text: &str) -> bool {

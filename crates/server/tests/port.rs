@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::{Grant, Scope, new_token};
+use trailbook_store::credential::{Grant, Permission, new_token};
 
 use crate::harness::{MINIMAL, Server, answer, run};
 
@@ -15,7 +15,7 @@ fn an_access_token_dies_with_the_token_that_it_was_given_for() {
     run(async {
         let server = Server::start().await;
         let value = new_token().unwrap();
-        let grant = || Grant { scopes: vec![Scope::EventsRead], restrictions: Vec::new() };
+        let grant = || Grant { scopes: vec![Permission::EventsRead], restrictions: Vec::new() };
         server.create_entry(DEFAULT_ORGANIZATION, "client", &value, grant()).await;
         let body = json!({"clientId": "client", "clientSecret": value}).to_string();
         let token = answer(server.request(Method::POST, "/v1/auth/access_token").body(body)).await.expect(200);

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use crate::harness::{AUDIT, Answer, Server, answer, run};
 
@@ -163,7 +163,7 @@ fn tokens_of_other_plugins_and_permissions_are_told_what_they_may() {
             let token = server.restricted(plugin, permission, action).await;
             refused(&server, &token, (403, "NotAllowedError", message)).await;
         }
-        let writer = server.scoped("default", &[Scope::EventsWrite]).await;
+        let writer = server.scoped("default", &[Permission::EventsWrite]).await;
         let message = "This needs the scope events.read; the token has events.write";
         refused(&server, &writer, (403, "NotAllowedError", message)).await;
         // The Portal's own token opens nothing else.

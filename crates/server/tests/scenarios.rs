@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::Value;
-use trailbook_store::credential::{Grant, Restriction, Scope, new_token};
+use trailbook_store::credential::{Grant, Permission, Restriction, new_token};
 
 use crate::harness::{self, Answer, EVENTS, Server, from_now, run};
 use compare::differences;
@@ -82,7 +82,7 @@ async fn play(file: &Path, scenario: &Scenario) -> Vec<String> {
 
 /// Makes a token, which the server knows when this returns.
 async fn create(server: &Server, name: &str, token: &Token) -> String {
-    let scope = |name: &String| Scope::from_name(name).unwrap_or_else(|| panic!("there is no scope {name}"));
+    let scope = |name: &String| Permission::from_name(name).unwrap_or_else(|| panic!("there is no scope {name}"));
     let restriction = |one: &form::Access| Restriction {
         plugin: one.plugin.clone(),
         permissions: one.permissions.clone(),
@@ -100,7 +100,7 @@ async fn create(server: &Server, name: &str, token: &Token) -> String {
 
 /// Records events; `${event.N}` is the id of the Nth event of the file from then on.
 async fn record(server: &Server, given: &Given, names: &mut Names) {
-    let token = server.scoped(given.organization.as_deref().unwrap_or(ORGANIZATION), &[Scope::EventsWrite]).await;
+    let token = server.scoped(given.organization.as_deref().unwrap_or(ORGANIZATION), &[Permission::EventsWrite]).await;
     let path = match &given.from {
         Some(from) => format!("/api/v1/ingest/{from}"),
         None => format!("{EVENTS}?initiated=keep"),

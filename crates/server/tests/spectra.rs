@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 
 use crate::harness::{Server, answer, run};
 
@@ -49,7 +49,7 @@ async fn filled() -> (Server, String) {
     let begun = r#"{"source":"s","action":"a","outcome":"initiated","occurred_at":"2026-04-04T00:00:00Z"}"#;
     let request = server.request(reqwest::Method::POST, "/api/v1/events?initiated=keep");
     answer(request.bearer_auth(&server.token).body(begun)).await.expect(201);
-    let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+    let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
     (server, token)
 }
 
@@ -138,7 +138,7 @@ fn the_vendors_client_is_told_what_is_wrong() {
 fn the_servers_own_events_are_shown_by_name_only() {
     run(async {
         let server = Server::start().await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::Exports]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
         let now = trailbook_event::Timestamp::parse(&crate::harness::from_now(60_000)).unwrap();
         let range = json!({"datetime_start": crate::harness::from_now(-60_000), "datetime_end": now.to_string()});
         let mut named = filter("action", "is", &["organization.audit_export.created"]);

@@ -124,12 +124,12 @@ fn a_webhook_writes_for_its_organization_under_its_own_name() {
         let server = Server::with(&acme).await;
         send_signed(&server, now(), BODY).await.expect(201);
         assert_eq!(server.total().await, 0, "the first organization has nothing");
-        let token = server.scoped("acme", &[trailbook_store::credential::Scope::EventsRead]).await;
+        let token = server.scoped("acme", &[trailbook_store::credential::Permission::EventsRead]).await;
         assert_eq!(server.get(&token, "/api/v1/events").await.expect(200)["data"][0]["organization"], "acme");
         let entries = server.catalog().await.entries().await.unwrap();
         let entry = entries.iter().find(|entry| entry.name == "from-port").unwrap();
         assert_eq!((entry.organization.as_str(), entry.origin), ("acme", trailbook_store::credential::Origin::File));
-        assert_eq!(entry.grant.scopes, [trailbook_store::credential::Scope::EventsWrite]);
+        assert_eq!(entry.grant.scopes, [trailbook_store::credential::Permission::EventsWrite]);
         let server = server.restart("").await;
         server.post_to(URL, "", &[], BODY).await.problem(404, "not-found");
     });

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use trailbook_server::settings::Layer;
 use trailbook_store::DEFAULT_ORGANIZATION;
-use trailbook_store::credential::Scope;
+use trailbook_store::credential::Permission;
 use trailbook_tlog::note::Algorithm;
 use trailbook_tlog::witness::{AddCheckpoint, SIZE_MEDIA_TYPE};
 use trailbook_tlog::{Checkpoint, Hash, Note, SigningKey, VerifierKey, proof};
@@ -116,7 +116,7 @@ fn checkpoints_are_cosigned_and_shown_so() {
     run(async {
         let witness = Witness::start().await;
         let server = Server::with(&witness.setting()).await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         server.post(MINIMAL).await.expect(201);
         // It does not know the log yet, and says so.
         let log = log_when(&server, &token, |log| log["witnesses"][0]["problem"].is_string()).await;
@@ -135,7 +135,7 @@ fn checkpoints_are_cosigned_and_shown_so() {
         // What it saw is kept: after a restart it is asked from there on.
         let server = server.restart(&witness.setting()).await;
         server.post(MINIMAL).await.expect(201);
-        let server_token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let server_token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         log_when(&server, &server_token, |log| log["witnesses"][0]["size"] == 4).await;
         assert_eq!(witness.memory.lock().unwrap().conflicts, 0);
     });
@@ -146,7 +146,7 @@ fn a_witness_whose_answer_was_lost_says_where_it_is() {
     run(async {
         let witness = Witness::start().await;
         let server = Server::with(&witness.setting()).await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         witness.know(&log_when(&server, &token, |_| true).await);
         witness.memory.lock().unwrap().loses_answer = true;
         server.post(MINIMAL).await.expect(201);
@@ -162,7 +162,7 @@ fn a_witness_that_has_seen_more_stops_the_server() {
     run(async {
         let witness = Witness::start().await;
         let server = Server::with(&witness.setting()).await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         let log = log_when(&server, &token, |_| true).await;
         witness.know(&log);
         server.post(MINIMAL).await.expect(201);
@@ -192,7 +192,7 @@ fn a_witness_that_does_not_answer_holds_up_nothing() {
         let key = SigningKey::from_seed("witness.example/gone", Algorithm::CosignatureV1, &[3; 32]).unwrap();
         let setting = format!("witnesses = [{{ vkey = '{}', url = 'http://{address}' }}]", key.verifier());
         let server = Server::with(&setting).await;
-        let token = server.scoped(DEFAULT_ORGANIZATION, &[Scope::LogRead]).await;
+        let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::LogRead]).await;
         server.post(MINIMAL).await.expect(201);
         let log = log_when(&server, &token, |log| log["witnesses"][0]["problem"].is_string()).await;
         assert_eq!((&log["size"], &log["witnesses"][0]["behind"]), (&1.into(), &1.into()));
