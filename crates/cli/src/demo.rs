@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use trailbook_event::Timestamp;
 use trailbook_server::log;
 use trailbook_server::settings::{ExternalAccess, LISTEN_DEFAULT, Layer, LogFormat, LogLevel};
-use trailbook_store::credential::{Grant, Scope, new_token};
+use trailbook_store::credential::{Grant, Permission, new_token};
 use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
 
 use crate::client::{Client, Server};
@@ -68,11 +68,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
         organization: DEFAULT_ORGANIZATION.to_owned(),
         subject: "demo".to_owned(),
         token: state.token.clone(),
-        grant: Grant { scopes: Scope::ALL.to_vec(), restrictions: Vec::new() },
+        jwks: None,
+        grant: Grant { scopes: Permission::ALL.to_vec(), restrictions: Vec::new() },
     });
     let signals = Signals::new()?;
     let running = serve::start(settings).await?;
     let url = serve::base_url(running.address(), running.is_tls());
+    let admin = running.first_admin_path().await.map_err(serve::failed)?;
     let serving = running.run_until(signals.first());
     tokio::pin!(serving);
     tokio::select! {
@@ -81,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     }
     // The server is there whether or not anybody reads this.
     let key = key_of_log(&arguments.data_dir).await?;
-    for line in state.introduction(&url, &arguments.data_dir, &key) {
+    for line in state.introduction(&url, &arguments.data_dir, &key, admin.as_deref()) {
         let _ = output::line(&line);
     }
     serving.await.map_err(serve::failed)?;
@@ -144,7 +146,7 @@ impl State {
     }
 
     /// What a person who tries Trailbook needs.
-    fn introduction(&self, url: &str, folder: &Path, key: &str) -> Vec<String> {
+    fn introduction(&self, url: &str, folder: &Path, key: &str, admin: Option<&str>) -> Vec<String> {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let curl = format!("curl -sS -H 'Authorization: Bearer {}'", self.token);
         let event = json!({
@@ -153,8 +155,13 @@ impl State {
             "actor": {"type": "user", "id": "user:default/jane"},
             "message": "Jane signed in",
         });
+        let sign_in = match admin {
+            Some(path) => format!("sign in {url}{path} makes whoever opens it first the admin"),
+            None => format!("sign in {url}/sign-in"),
+        };
         vec![
             format!("Trailbook runs at {url}"),
+            sign_in,
             format!("folder  {}", folder.display()),
             format!("token   {}", self.token),
             format!("key     {key}, the log's"),

@@ -8,6 +8,7 @@ mod demo;
 mod exit;
 mod export;
 mod files;
+mod init;
 mod log;
 mod output;
 mod query;
@@ -37,6 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Init(init::Arguments),
     Demo(demo::Arguments),
     Send(send::Arguments),
     Query(query::Arguments),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Serve(arguments) => serve::run(*arguments).await,
+            Command::Init(arguments) => init::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Send(arguments) => send::run(arguments).await,
             Command::Query(arguments) => query::run(arguments).await,

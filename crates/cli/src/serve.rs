@@ -28,13 +28,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let settings = arguments.settings.resolve()?;
     log::init(settings.log_format, settings.log_level);
     files::allow_many();
+    let public_url = settings.public_url.clone();
     let mut signals = Signals::new()?;
     let running = tokio::select! {
         started = start(settings) => started?,
         code = signals.next() => std::process::exit(code),
     };
     // The server is there whether or not anybody reads this.
-    let _ = output::line(&format!("listening on {}", base_url(running.address(), running.is_tls())));
+    let url = base_url(running.address(), running.is_tls());
+    let _ = output::line(&format!("listening on {url}"));
+    if let Some(path) = running.first_admin_path().await.map_err(failed)? {
+        let base = public_url.unwrap_or(url);
+        output::note("nobody can sign in yet; whoever opens this first, within 24 hours, is the first admin:");
+        output::note(&format!("  {base}{path}"));
+    }
     running.run_until(signals.first()).await.map_err(failed)?;
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use trailbook_server::settings::{
-    DATA_DIR_DEFAULT, Layer, LogFormat, LogLevel, Settings, SettingsError, parse_duration_ms,
+    DATA_DIR_DEFAULT, Layer, LogFormat, LogLevel, ProxyHeader, Settings, SettingsError, parse_duration_ms,
 };
 use trailbook_store::LogOptions;
 
@@ -168,6 +168,44 @@ pub(crate) struct SettingsArguments {
     /// Such as: `[{"vkey": "witness.example/w1+df1c0a35+BIE5…", "url": "https://witness.example/w1"}]`
     #[arg(long, value_name = "JSON", env = "TRAILBOOK_WITNESSES")]
     witnesses: Option<String>,
+    /// Where people reach the server, such as `https://audit.example.com`: links in mails begin with it
+    #[arg(long, value_name = "URL", env = "TRAILBOOK_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Proxies that are believed where a request comes from, as a JSON list of addresses and networks
+    ///
+    /// Such as: `["10.0.0.0/8", "::1"]`. Without any, X-Forwarded-For and Forwarded are not looked at.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_TRUSTED_PROXIES")]
+    trusted_proxies: Option<String>,
+    /// The header that they write: forwarded or x-forwarded-for [default: either; if both, they must agree]
+    #[arg(long, value_name = "NAME", env = "TRAILBOOK_PROXY_HEADER")]
+    proxy_header: Option<ProxyHeader>,
+    /// After how long without a request a session ends, up to 24h [default: 1h]
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_SESSION_IDLE", value_parser = parse_duration_ms)]
+    session_idle: Option<i64>,
+    /// How long a session lasts at most, up to 30d [default: 12h]
+    #[arg(long, value_name = "DURATION", env = "TRAILBOOK_SESSION_LIFETIME", value_parser = parse_duration_ms)]
+    session_lifetime: Option<i64>,
+    /// Record who reads the log, once a minute before the first answer [default: true]
+    #[arg(long, env = "TRAILBOOK_RECORD_READS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    record_reads: Option<bool>,
+    /// Requests of one credential in a minute, writes of events apart [default: 6000]
+    #[arg(long, value_name = "N", env = "TRAILBOOK_REQUESTS_PER_MINUTE")]
+    requests_per_minute: Option<u32>,
+    /// Writes of events of one credential in a minute [default: 1200000]
+    #[arg(long, value_name = "N", env = "TRAILBOOK_WRITES_PER_MINUTE")]
+    writes_per_minute: Option<u32>,
+    /// The mail server that invitations go through, as JSON
+    ///
+    /// Other processes can see flags, so prefer the environment or the file. Such as:
+    /// `{"host": "mail.acme.example", "from": "Trailbook <audit@acme.example>", "username": "…", "password": "…"}`
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_SMTP", hide_env_values = true)]
+    smtp: Option<String>,
+    /// OpenID providers that people sign in through, as a JSON list
+    ///
+    /// Other processes can see flags, so prefer the environment or the file.
+    #[arg(long, value_name = "JSON", env = "TRAILBOOK_IDENTITY_PROVIDERS", hide_env_values = true)]
+    identity_providers: Option<String>,
 }
 
 impl SettingsArguments {
@@ -187,6 +225,13 @@ impl SettingsArguments {
             flush_events: self.flush_events,
             flush_age_ms: self.flush_after,
             exports_kept_ms: self.exports_kept,
+            public_url: self.public_url,
+            proxy_header: self.proxy_header,
+            session_idle_ms: self.session_idle,
+            session_age_ms: self.session_lifetime,
+            record_reads: self.record_reads,
+            requests_per_minute: self.requests_per_minute,
+            writes_per_minute: self.writes_per_minute,
             ..self.logs.layer()?
         };
         let lists = [
@@ -196,6 +241,9 @@ impl SettingsArguments {
             ("external_access", self.external_access),
             ("webhooks", self.webhooks),
             ("witnesses", self.witnesses),
+            ("trusted_proxies", self.trusted_proxies),
+            ("smtp", self.smtp),
+            ("identity_providers", self.identity_providers),
         ];
         for (key, json) in lists {
             if let Some(json) = json {

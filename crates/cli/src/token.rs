@@ -4,10 +4,10 @@ use std::io::Read;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use trailbook_event::limits::TOKEN_BYTES_MAX;
+use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_DAYS_MAX};
 use trailbook_server::settings::SettingsError;
-use trailbook_store::credential::{Entry, Grant, NewEntry, Origin, Restriction, Scope, check_token, new_token};
-use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
+use trailbook_store::credential::{Entry, Grant, NewEntry, Origin, Permission, Restriction, check_token, new_token};
+use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION, OperatorDeed};
 
 use crate::exit::{Error, Exit};
 use crate::output::{self, Results};
@@ -47,15 +47,20 @@ struct Create {
     /// The organization that it acts for; made where it is missing
     #[arg(long, value_name = "ORG", default_value = DEFAULT_ORGANIZATION)]
     organization: String,
-    /// What it may do: events.write, events.read, events.lookup, log.read or exports; can be repeated
+    /// What it may do: events.write, events.read, events.lookup, log.read, exports, views.write, rules.write,
+    /// credentials.read, credentials.write, members.read, members.write, settings.read or settings.write; can be
+    /// repeated
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
-    scopes: Vec<Scope>,
+    scopes: Vec<Permission>,
     /// The plugin that it may use, as in Backstage's accessRestrictions: audit-log for the Portal's API
     #[arg(long)]
     plugin: Option<String>,
     /// The permission of the plugin that it has, such as audit.log.read; can be repeated [default: all]
     #[arg(long = "permission", value_name = "PERMISSION", requires = "plugin")]
     permissions: Vec<String>,
+    /// After how many days it ends [default: it does not]
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=TOKEN_DAYS_MAX))]
+    days: Option<i64>,
     /// Read the token's value from standard input: at least 8 characters, no spaces
     ///
     /// Such as: openssl rand -base64 24 | trailbook token create --name audit-log-api-access --value-stdin
@@ -108,10 +113,17 @@ async fn create(arguments: Create) -> Result<Exit, Error> {
     }
     let mut grant = asked_for(arguments.scopes, arguments.plugin, arguments.permissions);
     if grant.is_none() && find(&catalog, organization.name(), &arguments.name).await?.is_none() {
-        grant = Some(Grant { scopes: vec![Scope::EventsRead], restrictions: Vec::new() });
+        grant = Some(Grant { scopes: vec![Permission::EventsRead], restrictions: Vec::new() });
     }
     let name = arguments.name.clone();
-    let entry = NewEntry { organization: organization.clone(), name: arguments.name, token: token.clone(), grant };
+    catalog.note_deed(&organization, &deed("token.created", "create", &name, "made")).await?;
+    let entry = NewEntry {
+        organization: organization.clone(),
+        name: arguments.name,
+        token: token.clone(),
+        grant,
+        expires_ms: arguments.days.map(|days| Clock::system().now_ms() + days * 24 * 60 * 60 * 1_000),
+    };
     catalog.create_entry(entry).await?;
     output::note(&format!(
         "made the token {name:?} of the organization {:?}; it is not shown again",
@@ -121,8 +133,19 @@ async fn create(arguments: Create) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
+/// What the server is to record of a change.
+fn deed(action: &str, action_type: &str, name: &str, what: &str) -> OperatorDeed {
+    OperatorDeed {
+        action: action.to_owned(),
+        action_type: action_type.to_owned(),
+        target_type: "token".to_owned(),
+        target: name.to_owned(),
+        message: format!("The token {name:?} was {what} by a command"),
+    }
+}
+
 /// What flags ask for; `None` where they ask for nothing.
-fn asked_for(scopes: Vec<Scope>, plugin: Option<String>, permissions: Vec<String>) -> Option<Grant> {
+fn asked_for(scopes: Vec<Permission>, plugin: Option<String>, permissions: Vec<String>) -> Option<Grant> {
     if scopes.is_empty() && plugin.is_none() {
         return None;
     }
@@ -157,6 +180,7 @@ async fn revoke(arguments: Revoke) -> Result<Exit, Error> {
         output::note(&format!("there is no token {name:?} with a value in the organization {organization:?}"));
         return Ok(Exit::Partly);
     };
+    catalog.note_deed(organization, &deed("token.revoked", "delete", &arguments.name, "revoked")).await?;
     catalog.revoke_entry(organization, &arguments.name).await?;
     output::note(&format!("revoked the token {:?} of the organization {:?}", arguments.name, organization.name()));
     Ok(Exit::Done)
@@ -177,9 +201,9 @@ pub(crate) async fn existing(place: Place) -> Result<Catalog, Error> {
     Ok(Catalog::open(&data_dir, catalog.as_deref(), Clock::system()).await?)
 }
 
-fn scope(name: &str) -> Result<Scope, String> {
-    let names = Scope::ALL.map(Scope::name).join(", ");
-    Scope::from_name(name).ok_or_else(|| format!("there is no such scope; there are {names}"))
+fn scope(name: &str) -> Result<Permission, String> {
+    let names = Permission::ALL.map(Permission::name).join(", ");
+    Permission::from_name(name).ok_or_else(|| format!("there is no such scope; there are {names}"))
 }
 
 fn value_from_stdin() -> Result<String, Error> {

@@ -10,6 +10,7 @@ mod demo;
 mod export;
 mod kill;
 mod query;
+mod secrets;
 mod send;
 mod serve;
 mod token;

@@ -23,6 +23,9 @@ struct Manifest {
     format: String,
     query: String,
     range: Range,
+    /// Fields that were taken out of the events.
+    #[serde(default)]
+    hidden: Vec<String>,
     files: BTreeMap<String, FileOf>,
     logs: Vec<LogOf>,
 }
@@ -64,7 +67,7 @@ struct LogOf {
 enum Kind {
     Complete,
     Members,
-    /// The events are in another format than NDJSON, and nothing opens their entries.
+    /// The events are in another format than NDJSON, or lack fields, and nothing opens their entries.
     Nothing,
 }
 
@@ -105,6 +108,10 @@ pub(super) fn verify(path: &Path, keys: &Keys) -> Result<Vec<String>, Wrong> {
         serde_json::from_str(&files.read(MANIFEST)?).map_err(|e| Wrong::Refused(format!("{MANIFEST}: {e}")))?;
     if manifest.format != FORMAT {
         return Err(Wrong::Refused(format!("its format is {:?}, this trailbook reads {FORMAT}", manifest.format)));
+    }
+    if !manifest.hidden.is_empty() {
+        let fields = manifest.hidden.join(", ");
+        return Err(Wrong::Refused(format!("fields were taken out of its events ({fields}), so nothing is proven")));
     }
     if manifest.logs.iter().any(|log| log.kind == Kind::Nothing) {
         let reason = "its events are in a format that proves nothing; the same export as NDJSON does";
