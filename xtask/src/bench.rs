@@ -1,5 +1,5 @@
 //! `cargo xtask bench ingest`: how fast the real server takes events over HTTP, with its client on the same machine.
-//! `cargo xtask bench storage` and `exports` are in their own modules.
+//! `cargo xtask bench storage`, `exports` and `sign-in` are in their own modules.
 //!
 //! Two workloads, each on a fresh data folder below the target folder, so on a real disk. The client is written with
 //! the standard library, sends bodies that were built before and runs as a release build, so that it costs little of
@@ -12,6 +12,7 @@ mod exports;
 mod generate;
 mod report;
 mod server;
+mod sign_in;
 mod storage;
 
 use crate::repository;
@@ -55,14 +56,16 @@ struct Measured {
 /// Runs a benchmark by its name.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let Some((name, flags)) = arguments.split_first() else {
-        bail!("`bench` needs a name: ingest, storage or exports")
+        bail!("`bench` needs a name: ingest, storage, exports or sign-in")
     };
     match name.as_str() {
         "ingest" => run_ingest(flags),
         "storage" => storage::run(flags),
         "exports" if cfg!(debug_assertions) => optimized("exports", flags),
         "exports" => exports::run(flags),
-        other => bail!("there is no benchmark `{other}`, only `ingest`, `storage` and `exports`"),
+        "sign-in" if cfg!(debug_assertions) => optimized("sign-in", flags),
+        "sign-in" => sign_in::run(flags),
+        other => bail!("there is no benchmark `{other}`, only `ingest`, `storage`, `exports` and `sign-in`"),
     }
 }
 

@@ -32,6 +32,9 @@ The project's chores. Usage: cargo xtask CHORE
   bench exports [--events N] [--keep DIR]
                          how fast events are given out in each format, and the memory that takes; writes
                          bench/results-exports.md
+  bench sign-in [--tries N]
+                         whether the time of a refused sign-in tells an unknown account from a wrong password;
+                         writes bench/results-sign-in.md
   help                   this text";
 
 fn main() -> ExitCode {

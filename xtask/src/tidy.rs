@@ -8,6 +8,7 @@ mod boundary;
 mod lexer;
 mod limits;
 mod links;
+mod proofs;
 mod source;
 mod text;
 
@@ -90,6 +91,8 @@ fn check_file(root: &Path, path: &str, paths: &BTreeSet<String>) -> Result<Vec<F
     }
     if path.ends_with(".md") {
         findings.extend(links::check(path, &text, paths));
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
+        findings.extend(proofs::check(path, &text, &read));
     }
     Ok(findings)
 }

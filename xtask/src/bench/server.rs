@@ -16,22 +16,28 @@ pub(super) struct Server {
     child: Child,
     port: u16,
     log: PathBuf,
-    /// May write events.
+    /// May do what its scopes say: write events, where nothing else was asked for.
     pub(super) token: String,
 }
 
 impl Server {
     /// Makes a token, starts the server and waits until it is ready.
     pub(super) fn start(binary: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(binary, folder, &["events.write"], &[])
+    }
+
+    /// The same with a token of these scopes, and more flags of `serve`.
+    pub(super) fn start_with(binary: &Path, folder: &Path, scopes: &[&str], flags: &[&str]) -> Result<Self> {
         let data = folder.join("data");
         let log = folder.join("log");
         let port = repository::free_port()?;
         let mut create = repository::command(binary)?;
         let name = format!("bench-{}", std::process::id());
-        create.args(["token", "create", "--name", &name, "--scope", "events.write", "--data-dir"]).arg(&data);
+        create.args(["token", "create", "--name", &name, "--data-dir"]).arg(&data);
+        create.args(scopes.iter().flat_map(|scope| ["--scope", scope]));
         let token = repository::output(&mut create)?.trim().to_owned();
         let mut serve = repository::command(binary)?;
-        serve.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(&data);
+        serve.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(&data).args(flags);
         serve.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         let child = serve.spawn().context("starting the server")?;
         let mut server = Self { child, port, log, token };
