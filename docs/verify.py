@@ -176,11 +176,11 @@ def check_log(log, query, bounds, openings, events):
     end = bounds.get("recorded_to", "its end") + ", as far as the checkpoint goes," * (time < until)
     return (f"complete: all {seen['events']:,} events recorded from {bounds.get('recorded_from', 'its beginning')} to {end} "
             f"of the log {key.name} are here, none was changed or left out{words}")
-
 def check_export(folder):
     place[0] = "manifest.json"
-    manifest = fields(parse(pathlib.Path(folder, "manifest.json").read_bytes()), format="trailbook/export/v1",
-                      organization=str, created_at=TIME, query=str, range=dict, files=dict, logs=list)
+    manifest = fields(parse(pathlib.Path(folder, "manifest.json").read_bytes()), dict(hidden=list), organization=str,
+                      format="trailbook/export/v1", created_at=TIME, query=str, range=dict, files=dict, logs=list)
+    need("hidden" not in manifest, "fields were taken out of the events, so nothing is proven")
     fields(manifest["range"], dict(recorded_from=TIME, recorded_to=TIME, occurred_from=TIME, occurred_to=TIME,
                                    sequence_from=int, sequence_to=int))
     files = fields(manifest["files"], **{"openings.ndjson": dict, "events.ndjson": dict})
