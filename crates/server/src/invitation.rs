@@ -169,7 +169,7 @@ async fn judged(app: &App, open: &Open, given: Given<'_>) -> Result<NewMember, R
     let email = email(open, given.email)?;
     let name = match &open.member {
         Some(member) => member.name.clone(),
-        None => given.name.unwrap_or_default().trim().to_owned(),
+        None => given.name.ok_or_else(|| Refused::Name("a name is needed".to_owned()))?.trim().to_owned(),
     };
     check_person_name("member", &name).map_err(|error| Refused::Name(error.to_string()))?;
     let catalog = app.store.catalog();

@@ -266,8 +266,9 @@ pub(crate) async fn note_refusal(
     provider: &Provider,
     reason: &str,
 ) -> Result<(), Error> {
-    // Anybody can bring these about: many of one address are counted, not recorded one by one.
-    let account = format!("provider\n{}", provider.settings().name);
+    // Anybody can bring these about: many of a kind from one address are counted, not
+    // recorded one by one.
+    let account = format!("provider\n{}\n{reason}", provider.settings().name);
     let attempt = Attempt { account: &account, address: asker.address, device: None };
     let now_ms = app.clock.now_ms();
     if app.sign_in.throttle.ask(&attempt, now_ms).is_err() {

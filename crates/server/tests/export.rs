@@ -196,7 +196,8 @@ fn so_many_exports_run_at_once_until_their_clients_go() {
 #[test]
 fn an_export_that_ends_early_is_not_taken_for_whole() {
     run(async {
-        let server = Server::with("flush_events = 4").await;
+        // Four events, and that of the start.
+        let server = Server::with("flush_events = 5").await;
         let token = server.scoped(DEFAULT_ORGANIZATION, &[Permission::Exports]).await;
         server.post([MINIMAL].repeat(4).join("\n")).await.expect(201);
         let rows = server.dir().join("segments/0000000001.rows");

@@ -229,7 +229,7 @@ impl Store {
     pub async fn logs(&self, organization: &Organization) -> Result<Vec<Arc<Log>>, Error> {
         if self.logs.get(organization.log).is_none() {
             // It was made a moment ago.
-            self.logs.add_new().await?;
+            self.logs.look_for_new().await?;
         }
         Ok(self.logs.of(organization))
     }
