@@ -42,10 +42,12 @@ fn filled_folder() -> (TempDir, String, usize) {
     (folder, token, events)
 }
 
-/// The file of a segment that is in use: the newest, because older ones may have been merged.
-fn newest(data_dir: &Path, ending: &str) -> PathBuf {
+/// The file of a segment that is in use and has events of the organization: the largest, since merging makes larger
+/// ones, and what the server records of itself is little.
+fn largest(data_dir: &Path, ending: &str) -> PathBuf {
+    let size = |path: &PathBuf| path.metadata().unwrap().len();
     let files = data_dir.join("segments").read_dir().unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|found| found == ending)).max().unwrap()
+    files.filter(|path| path.extension().is_some_and(|found| found == ending)).max_by_key(size).unwrap()
 }
 
 fn flip(path: &Path) {
@@ -86,7 +88,7 @@ fn a_sound_folder_is_said_to_be_sound_beside_a_running_server() {
 fn a_damaged_index_is_named_and_made_again() {
     let (folder, token, events) = filled_folder();
     let data_dir = folder.path().join("data");
-    let index = newest(&data_dir, "index");
+    let index = largest(&data_dir, "index");
     flip(&index);
     let ended = check(&data_dir, &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -113,7 +115,7 @@ fn a_damaged_index_is_named_and_made_again() {
 fn damaged_rows_stay_damaged_and_a_missing_file_is_named() {
     let (folder, token, _) = filled_folder();
     let data_dir = folder.path().join("data");
-    let (rows, index) = (newest(&data_dir, "rows"), newest(&data_dir, "index"));
+    let (rows, index) = (largest(&data_dir, "rows"), largest(&data_dir, "index"));
     flip(&rows);
     for flags in [[].as_slice(), &["--rebuild-index"], &[]] {
         let ended = check(&data_dir, flags);

@@ -296,7 +296,7 @@ fn what_is_given_to_accept_has_its_rules_and_can_be_given_again() {
             (with("name", " ".into()), "the name"),
             (with("email", "joe@acme.example".into()), "another e-mail address"),
             (with("role", "admin".into()), "role"),
-            (json!({"token": token}), "password"),
+            (json!({"token": token, "name": "Jane"}), "password"),
         ] {
             let problem = accept(&people, &body).await.problem(400, "invalid-body");
             assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
