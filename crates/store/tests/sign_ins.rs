@@ -152,7 +152,8 @@ async fn the_first_admin_is_one(database: &Database) {
     for token in ["link-1", "link-2"] {
         catalog.create_invitation(&own, &first_admin(token)).await.unwrap();
     }
-    assert!(accept(&store, "link-1", "jane@acme.example").await.unwrap().is_some());
+    assert!(accept(&store, "link-1", "eve@acme.example").await.unwrap().is_none(), "the later link took its place");
+    assert!(accept(&store, "link-2", "jane@acme.example").await.unwrap().is_some());
     assert!(accept(&store, "link-2", "eve@acme.example").await.unwrap().is_none(), "too late");
     store.close().await;
 }
