@@ -67,8 +67,9 @@ pub(crate) struct SessionOut {
     pub(crate) last_used_at: String,
     /// When it ends, used or not.
     pub(crate) expires_at: String,
-    /// Whether it is the one that asks.
-    pub(crate) is_current: bool,
+    /// Whether it is the one that asks; only among one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) is_current: Option<bool>,
 }
 
 /// Sessions of a member.
@@ -404,6 +405,7 @@ pub(crate) async fn delete_my_session(
 }
 
 impl SessionList {
+    /// These sessions, and which of them asks where they are the caller's own.
     pub(crate) fn of(sessions: &[Session], current: Option<Uuid>) -> Self {
         let data: Vec<_> = sessions.iter().map(|session| SessionOut::of(session, current)).collect();
         Self { total: data.len() as u64, data }
@@ -420,7 +422,7 @@ impl SessionOut {
             created_at: time(session.created_ms),
             last_used_at: time(session.seen_ms),
             expires_at: time(session.expires_ms),
-            is_current: current == Some(session.id),
+            is_current: current.map(|id| id == session.id),
         }
     }
 }

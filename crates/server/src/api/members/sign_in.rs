@@ -4,47 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use serde::Serialize;
 use trailbook_event::Uuid;
-use trailbook_store::members::{InvitationKind, NewInvitation, Session};
-use utoipa::ToSchema;
+use trailbook_store::members::{InvitationKind, NewInvitation};
 
 use super::coverable;
 use crate::api::invitations::InvitationOut;
-use crate::api::people::{self, attempt, done, found, made, member_of, reader, writer};
+use crate::api::people::{attempt, done, found, made, member_of, reader, writer};
 use crate::api::problem::{Kind, Problem, ProblemDocument};
+use crate::api::session::SessionList;
 use crate::app::App;
 use crate::letter::{Letter, PROVIDER_ONLY, inviter, lasts_ms};
 use crate::own::{Deed, target};
 use crate::sign_in::link_secret;
-
-/// A session of a member.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SessionOut {
-    /// Its id, a UUID.
-    pub(crate) id: String,
-    /// How they signed in: `password` or `provider`.
-    pub(crate) method: String,
-    /// From which address.
-    pub(crate) address: String,
-    /// With which browser, as it says itself.
-    pub(crate) user_agent: String,
-    /// When it began.
-    pub(crate) created_at: String,
-    /// When it was used last, to the minute.
-    pub(crate) last_used_at: String,
-    /// When it ends, used or not.
-    pub(crate) expires_at: String,
-}
-
-/// Sessions of a member.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SessionList {
-    /// The sessions, the newest first.
-    pub(crate) data: Vec<SessionOut>,
-    /// How many there are.
-    pub(crate) total: u64,
-}
 
 /// Makes a link by which a member chooses a new password.
 ///
@@ -119,8 +90,9 @@ pub(crate) async fn list_member_sessions(
 ) -> Result<Response, Problem> {
     let caller = reader(&app, &request).await?;
     let member = member_of(&app.auth.current(), &caller, &id)?;
-    let sessions = app.store.catalog().sessions(&member).await?;
-    Ok(found(&SessionList::of(&sessions, app.clock.now_ms())))
+    let mut sessions = app.store.catalog().sessions(&member).await?;
+    sessions.retain(|session| session.expires_ms > app.clock.now_ms());
+    Ok(found(&SessionList::of(&sessions, None)))
 }
 
 /// Ends all sessions of a member. The caller has everything that the member may do.
@@ -152,27 +124,4 @@ pub(crate) async fn delete_member_sessions(
     )]);
     attempt(&app, deed, app.store.catalog().end_sessions(member.id, None::<Uuid>)).await?;
     Ok(done())
-}
-
-impl SessionList {
-    /// Those of these sessions that have not ended.
-    pub(crate) fn of(sessions: &[Session], now_ms: i64) -> Self {
-        let lasts = |session: &&Session| session.expires_ms > now_ms;
-        let data: Vec<_> = sessions.iter().filter(lasts).map(SessionOut::of).collect();
-        Self { total: data.len() as u64, data }
-    }
-}
-
-impl SessionOut {
-    fn of(session: &Session) -> Self {
-        Self {
-            id: session.id.to_string(),
-            method: session.method.clone(),
-            address: session.address.clone(),
-            user_agent: session.user_agent.clone(),
-            created_at: people::time(session.created_ms),
-            last_used_at: people::time(session.seen_ms),
-            expires_at: people::time(session.expires_ms),
-        }
-    }
 }
