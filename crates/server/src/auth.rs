@@ -21,11 +21,12 @@ use tokio::time::Instant;
 use trailbook_event::Uuid;
 use trailbook_event::limits::REQUESTS_WINDOW_SECONDS;
 use trailbook_store::credential::{
-    Credentials, Kind, PORTAL_PERMISSION, PORTAL_PLUGIN, Permission, Restriction, WSO2_PERMISSIONS, WSO2_PLUGIN,
+    Credentials, Kind, PORTAL_PERMISSION, PORTAL_PLUGIN, Restriction, WSO2_PERMISSIONS, WSO2_PLUGIN,
 };
 use trailbook_store::{Catalog, Clock, Credential, CredentialId, SecretKey};
 
 pub(crate) use caller::Caller;
+pub(crate) use trailbook_store::credential::Permission;
 
 use crate::asker::Asker;
 use crate::jwt::{self, ServiceTokens};
@@ -200,6 +201,11 @@ impl Auth {
             return Err(denial);
         }
         self.counted(caller)
+    }
+
+    /// Who opens a page of the console: somebody who is signed in.
+    pub(crate) async fn visitor(&self, asker: &Arc<Asker>) -> Result<Caller, Denial> {
+        self.counted(self.of_session(asker).await?.ok_or(MISSING)?)
     }
 
     async fn of_token(&self, asker: &Arc<Asker>, token: &str) -> Result<Caller, Denial> {

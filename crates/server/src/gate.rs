@@ -10,19 +10,15 @@ pub(crate) mod invitation;
 pub(crate) mod password;
 pub(crate) mod provider;
 
-use std::sync::LazyLock;
-
 use askama::Template;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use trailbook_store::Error;
 
 use crate::api::problem::{Kind, Problem};
 use crate::app::App;
 use crate::oidc::is_local_path;
-use crate::pages::{self, POLICY, STYLE};
+use crate::pages::{self, POLICY};
 use crate::sign_in::Refused;
 use crate::{sign_in, status};
 
@@ -160,18 +156,4 @@ fn local(path: &str) -> &str {
 fn providers<'a>(app: &'a App, organization: &'a str) -> Vec<pages::Provider<'a>> {
     let names = app.sign_in.providers_of(organization).map(|provider| provider.settings().name.as_str());
     names.map(|name| pages::Provider { name, label: name }).collect()
-}
-
-/// `GET /assets/trailbook.css`
-pub(crate) async fn style(headers: HeaderMap) -> Response {
-    static TAG: LazyLock<String> = LazyLock::new(|| {
-        let hash = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
-        format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash))
-    });
-    let has_it = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == TAG.as_bytes());
-    let own = [(header::ETAG, TAG.as_str()), (header::CACHE_CONTROL, "no-cache")];
-    if has_it {
-        return (status::SAME, own).into_response();
-    }
-    (status::FOUND, own, [(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }

@@ -35,6 +35,7 @@ mod search;
 mod sign_in;
 mod status;
 mod throttle;
+mod ui;
 mod url;
 mod webhooks;
 mod witness;

@@ -1,4 +1,4 @@
-//! Pages that work before anybody is signed in, and where nothing is shown but who is: sign-in, invitation, signed in.
+//! Pages that work before anybody is signed in: sign-in, invitation, the way to a provider.
 //!
 //! They have no script, no inline style and nothing from elsewhere, so that [`POLICY`] forbids all of it. Everything in
 //! them is escaped by its template; every form carries the CSRF token that it was made with.
@@ -153,22 +153,6 @@ impl AcceptInvitation<'_> {
 pub(crate) struct Notice<'a> {
     /// One sentence or two.
     pub(crate) text: &'a str,
-}
-
-/// Says who is signed in; `POST /sign-out` with `csrf` ends it.
-#[derive(Template)]
-#[template(path = "signed_in.html")]
-pub(crate) struct SignedIn<'a> {
-    /// What shows that the form is ours.
-    pub(crate) csrf: &'a str,
-    /// The member's name.
-    pub(crate) name: &'a str,
-    /// The member's address.
-    pub(crate) email: &'a str,
-    /// The organization's name.
-    pub(crate) organization: &'a str,
-    /// The names of the roles.
-    pub(crate) roles: &'a [&'a str],
 }
 
 /// Goes on to a provider, after a form: a browser opens it as a page of its own, not as the answer to the form.

@@ -22,9 +22,9 @@ use crate::api::{
 use crate::app::App;
 use crate::asker::Asker;
 use crate::dialect::{port, portal, spectra, wso2};
-use crate::gate::{self, home, invitation, password, provider};
+use crate::gate::{home, invitation, password, provider};
 use crate::metrics::{FamilyLabel, RequestLabels};
-use crate::{ops, rest};
+use crate::{ops, rest, ui};
 
 /// The routes, and the document that describes them.
 pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
@@ -88,6 +88,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let (routes, document) = documented();
     let document = docs::Rendered::new(&document);
     let (json, page) = (document.json, document.page);
+    // The console asks the API as everybody does, through the same door.
+    let api = routes.clone().layer(from_fn_with_state(Arc::clone(&app), around)).with_state(Arc::clone(&app));
+    let console = ui::routes(Arc::clone(&app), api);
     routes
         .route("/api/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], json)))
         .route("/api/docs", get(async || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)))
@@ -97,17 +100,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/{portal}/api/public/v1/audit-log/{organization}/export/{job_id}/status",
             get(spectra::get_export_status_of_portal),
         )
-        .route("/", get(home::show_home))
         .route("/sign-in", get(password::show_sign_in).post(password::sign_in))
         .route("/sign-in/{provider}", get(provider::begin_by_link).post(provider::begin_by_form))
         .route("/sign-in/{provider}/callback", get(provider::finish))
         .route("/sign-out", post(home::sign_out))
         .route("/invitations/{secret}", get(invitation::show_invitation).post(invitation::accept_invitation))
-        .route("/assets/trailbook.css", get(gate::style))
+        .with_state(Arc::clone(&app))
+        .merge(console)
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
-        .layer(from_fn_with_state(Arc::clone(&app), around))
-        .with_state(app)
+        .layer(from_fn_with_state(app, around))
 }
 
 async fn not_found(method: Method, uri: Uri) -> Response {

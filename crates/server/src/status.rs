@@ -8,6 +8,7 @@
 //! | Port | [`port::Refusal`] | `{ok, error, message}` |
 //! | WSO2 | [`wso2::Refusal`] | its gateway's `{code, message, description}` |
 //! | pages | [`gate::Why`](crate::gate::Why) | a page that says so in a sentence |
+//! | console | [`ui::Why`] | the same |
 //! | operations | none: they answer what is so | text |
 
 use axum::http::StatusCode;
@@ -16,6 +17,7 @@ use crate::api::problem::Kind;
 use crate::dialect::portal::Name;
 use crate::dialect::{port, spectra, wso2};
 use crate::gate::Why;
+use crate::ui;
 
 /// Something was read.
 pub(crate) const FOUND: StatusCode = StatusCode::OK;
@@ -70,6 +72,32 @@ pub(crate) fn page(why: Why) -> StatusCode {
         Why::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         Why::TooOften => StatusCode::TOO_MANY_REQUESTS,
         Why::Busy => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The status of a page of the console that says why something was not done.
+pub(crate) fn ui(why: ui::Why) -> StatusCode {
+    match why {
+        ui::Why::Invalid => StatusCode::BAD_REQUEST,
+        ui::Why::NotAllowed => StatusCode::FORBIDDEN,
+        ui::Why::NotFound => StatusCode::NOT_FOUND,
+        ui::Why::Conflict => StatusCode::CONFLICT,
+        ui::Why::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        ui::Why::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        ui::Why::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Why the console shows a refusal of the API.
+pub(crate) fn why(status: StatusCode) -> ui::Why {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ui::Why::NotAllowed,
+        StatusCode::NOT_FOUND => ui::Why::NotFound,
+        StatusCode::CONFLICT => ui::Why::Conflict,
+        StatusCode::TOO_MANY_REQUESTS => ui::Why::TooMany,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => ui::Why::Busy,
+        _ if status.is_client_error() => ui::Why::Invalid,
+        _ => ui::Why::Failed,
     }
 }
 

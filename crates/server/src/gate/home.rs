@@ -1,4 +1,4 @@
-//! The first page of somebody who is signed in, and the way out.
+//! The way out.
 
 use std::sync::Arc;
 
@@ -6,34 +6,14 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use super::form::Form;
-use super::{Shown, Why, lead, notice, page, with_cookies};
+use super::{Shown, Why, lead, notice, with_cookies};
 use crate::api::problem::{Kind, Problem};
 use crate::app::App;
 use crate::asker::Asker;
 use crate::own::{self, Deed, target};
-use crate::{pages, status};
+use crate::status;
 
 const SIGN_IN: &str = "/sign-in";
-
-/// `GET /`
-pub(crate) async fn show_home(State(app): State<Arc<App>>, request: Request) -> Response {
-    let asker = Asker::of(request.extensions());
-    let caller = match app.auth.of_session(&asker).await {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return lead(status::NEXT, SIGN_IN),
-        Err(_) => return unavailable(),
-    };
-    let (Some(member), Some(csrf)) = (caller.member(), app.auth.csrf_token(&asker)) else {
-        return lead(status::NEXT, SIGN_IN);
-    };
-    let current = app.auth.current();
-    let roles = current.directory().roles_of(member.id);
-    let roles: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    let organization = caller.organization().name();
-    let template =
-        pages::SignedIn { csrf: &csrf, name: &member.name, email: &member.email, organization, roles: &roles };
-    page(status::FOUND, &template)
-}
 
 /// `POST /sign-out`
 pub(crate) async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Response {

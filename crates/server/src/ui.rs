@@ -1,0 +1,46 @@
+//! The console: pages for people who are signed in, rendered here.
+//!
+//! Events come from queries ([`crate::search`]), as dialects have them. Everything else a page shows or changes goes
+//! through the native API, in this process ([`own_api`]): so the console can do nothing that the API does not let its
+//! member do, and what it does is recorded in the same way.
+//!
+//! Reading works without a script. Pages have [`frame::POLICY`], and their state in the URL.
+
+mod account;
+mod answer;
+mod assets;
+mod frame;
+mod home;
+mod logs;
+mod own_api;
+mod settings;
+mod theme;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub(crate) use answer::Why;
+
+use crate::app::App;
+
+/// What the pages have at hand.
+pub(crate) struct Console {
+    app: Arc<App>,
+    /// The routes of the API.
+    api: Router,
+}
+
+/// The routes of the console.
+pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
+    Router::new()
+        .route("/", get(home::show_home))
+        .route("/theme", post(theme::choose))
+        .route("/logs", get(logs::show_logs))
+        .route("/account", get(account::show_account))
+        .route("/settings", get(settings::show_settings))
+        .route("/assets/{name}", get(assets::give))
+        .with_state(Arc::new(Console { app, api }))
+}
