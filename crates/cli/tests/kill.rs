@@ -22,8 +22,8 @@ const ROUNDS: usize = 10;
 const FLUSH_ROUNDS: usize = 5;
 const CLIENTS: usize = 8;
 const ACKNOWLEDGED_PER_ROUND: usize = 300;
-/// What a server records in the organization `system`, which clients do not see: its start, its end, and the deed of the
-/// command before it.
+/// What a server records in the organization `system`, which clients do not see: its start, its end, and the deed of
+/// the command before it.
 const SERVER_EVENTS_PER_RUN: u64 = 3;
 /// Every write or two is moved to disk, and every eight segments are merged.
 const FLUSH: [&str; 4] = ["--flush-events", "40", "--flush-after", "1s"];
