@@ -48,7 +48,7 @@ impl Hidden {
     pub fn check_field(&self, field: &FieldRef) -> Result<(), Error> {
         match self.hides(field) {
             true => {
-                Err(Error::parameter(name(field), "cannot be asked for: the caller's role hides it, or part of it"))
+                Err(Error::parameter(field.name(), "cannot be asked for: the caller's role hides it, or part of it"))
             }
             false => Ok(()),
         }
@@ -65,7 +65,7 @@ impl Hidden {
             // A path is part of its URL.
             FieldRef::Field(Field::RequestPath) => self.hides(&FieldRef::Field(Field::Context(ContextKey::RequestUrl))),
             FieldRef::Field(_) => {
-                let name = name(field);
+                let name = field.name();
                 let steps: Vec<&str> = match name.strip_prefix("target.") {
                     Some(rest) => ["targets", rest].to_vec(),
                     None => name.split('.').collect(),
@@ -76,17 +76,6 @@ impl Hidden {
                 let steps: Vec<&str> = std::iter::once("meta").chain(path.iter().map(String::as_str)).collect();
                 self.0.touches(&steps)
             }
-        }
-    }
-}
-
-/// The name of a field, as conditions have it.
-fn name(field: &FieldRef) -> String {
-    match field {
-        FieldRef::Field(field) => field.name(),
-        FieldRef::Meta(path) => {
-            let escaped = |key: &String| key.replace('\\', r"\\").replace('.', r"\.");
-            path.iter().fold("meta".to_owned(), |name, key| name + "." + &escaped(key))
         }
     }
 }

@@ -111,6 +111,19 @@ pub enum FieldRef {
     Meta(Vec<String>),
 }
 
+impl FieldRef {
+    /// Its name, as conditions have it; in a path of `meta` dots and backslashes of keys are escaped.
+    pub fn name(&self) -> String {
+        match self {
+            FieldRef::Field(field) => field.name(),
+            FieldRef::Meta(path) => {
+                let escaped = |key: &String| key.replace('\\', r"\\").replace('.', r"\.");
+                path.iter().fold("meta".to_owned(), |name, key| name + "." + &escaped(key))
+            }
+        }
+    }
+}
+
 /// What one value is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {

@@ -14,11 +14,15 @@
 //! `foo-bar`, is a phrase. Text with a colon that is no condition stands in quotes: a mistyped field is no word that
 //! silently finds nothing.
 
+mod write;
+
 use trailbook_event::limits::{CONDITIONS_MAX, TEXT_BYTES_MAX};
 use trailbook_event::words;
 
 use crate::values::{self, Fault, Input, Piece, Syntax};
 use crate::{Condition, Error, Term, TermKind, fields};
+
+pub use write::{condition as write_condition, write};
 
 /// What a text asks for. All of it holds at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! Running a query for a request: away from the threads that serve requests, bounded in time, stopped when the client
 //! goes.
 
+pub(crate) mod overview;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,14 +40,19 @@ async fn answer(app: &Arc<App>, caller: &Caller, query: Query, hidden: Hidden) -
     app.ledger.reading(app, caller).await?;
     let work = move |snapshot: &Snapshot, cancel: &Cancel| {
         let mut answer = trailbook_query::run(snapshot, &query, cancel)?;
-        if !hidden.is_empty() {
-            answer.events.iter_mut().for_each(|found| found.canonical = hidden.strip(&found.canonical));
-        }
+        strip(&hidden, &mut answer);
         Ok(answer)
     };
     let answer = noting_damage(app, over_events(app, caller, work).await)?;
     app.ledger.read(app, caller, answer.events.len() as u64).await;
     Ok(answer)
+}
+
+/// Takes what is hidden out of what was found.
+fn strip(hidden: &Hidden, answer: &mut Answer) {
+    if !hidden.is_empty() {
+        answer.events.iter_mut().for_each(|found| found.canonical = hidden.strip(&found.canonical));
+    }
 }
 
 const NOTHING: &Sight = &Sight::NOTHING;

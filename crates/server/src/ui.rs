@@ -15,6 +15,7 @@ mod logs;
 mod own_api;
 mod settings;
 mod theme;
+mod time;
 mod visit;
 
 use std::sync::Arc;

@@ -205,3 +205,40 @@ proptest! {
         prop_assert_eq!(conditions(&format!("actor.name:\"{quoted}\"")), expected);
     }
 }
+
+/// Texts with whatever has a meaning in them.
+fn any_text() -> impl Strategy<Value = String> {
+    proptest::collection::vec(
+        proptest::sample::select(vec!["a", "Ü", " ", ",", "\"", "\\", "*", ":", ".", "-", "\n"]),
+        1..8,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
+fn any_condition() -> impl Strategy<Value = Condition> {
+    let field = prop_oneof![
+        Just(FieldRef::Field(Field::ActorId)),
+        Just(FieldRef::Field(Field::Context(trailbook_event::ContextKey::Ip))),
+        proptest::collection::vec(any_text(), 1..4).prop_map(FieldRef::Meta),
+    ];
+    let value =
+        prop_oneof![any_text().prop_map(Match::Is), any_text().prop_map(Match::StartsWith), Just(Match::Exists)];
+    (field, any::<bool>(), proptest::collection::vec(value, 1..4)).prop_map(|(field, is_negated, any_of)| Condition {
+        field,
+        is_negated,
+        any_of,
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_as_the_same(
+        conditions in proptest::collection::vec(any_condition(), 0..5),
+        words in r#"( -?(ab|"x1 y2"|foo-bar|pre\*)){0,4}"#,
+    ) {
+        let terms = read(&words).terms;
+        let parsed = Parsed { conditions, terms };
+        let text = super::write(&parsed);
+        prop_assert_eq!(parse(&text), Ok(parsed), "{}", text);
+    }
+}
