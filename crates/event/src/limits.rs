@@ -77,6 +77,10 @@ pub const WEBHOOK_SECONDS_MAX: u64 = 300;
 
 /// The request line's path and query, in bytes.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
+/// Days that the page of logs shows at once.
+pub const VIEW_DAYS_MAX: i64 = 30;
+/// Paths of changes, and pieces of meta, that a page shows of one event; its JSON has them all.
+pub const DIFF_PATHS_MAX: usize = 1_000;
 /// Conditions of one query; words and phrases count too.
 pub const CONDITIONS_MAX: usize = 32;
 /// Values of one condition.
