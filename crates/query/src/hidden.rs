@@ -3,6 +3,8 @@
 //! Whoever may ask for a field learns its values, also by conditions that are negated or find nothing, by counts, and
 //! by words. So queries that name a hidden field, or what is above or below it, are refused.
 
+use std::borrow::Cow;
+
 use trailbook_event::cut::Cut;
 use trailbook_event::limits::HIDDEN_FIELDS_MAX;
 use trailbook_event::{ContextKey, Field};
@@ -54,9 +56,10 @@ impl Hidden {
         }
     }
 
-    /// The canonical bytes of an event without what is hidden. They are canonical too, but no proof holds of them.
-    pub fn strip(&self, canonical: &[u8]) -> Vec<u8> {
-        self.0.apply(canonical)
+    /// The canonical bytes of an event without what is hidden: the same ones if nothing is. They are canonical too, but
+    /// no proof holds of what something was taken out of.
+    pub fn strip<'a>(&self, canonical: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.is_empty() { Cow::Borrowed(canonical) } else { Cow::Owned(self.0.apply(canonical)) }
     }
 
     /// Whether a field, or anything above or below it, is hidden.

@@ -29,7 +29,6 @@ mod chunk;
 mod manifest;
 mod part;
 
-use std::borrow::Cow;
 use std::io::Write;
 
 use ring::digest::{Context, SHA256};
@@ -129,17 +128,12 @@ fn is_complete(query: &Query) -> bool {
         && *sequence == (None, None)
 }
 
-/// An event as it is seen.
-pub(crate) fn seen<'a>(hidden: &Hidden, canonical: &'a [u8]) -> Cow<'a, [u8]> {
-    if hidden.is_empty() { Cow::Borrowed(canonical) } else { Cow::Owned(hidden.strip(canonical)) }
-}
-
 fn write_events(part: &Part, export: &Export, file: &mut FileWriter<'_>, cancel: &Cancel) -> Result<Given, Error> {
     let mut given = Given::default();
     let mut written = Ok(());
     scan(&part.snapshot, &part.under(&export.query), cancel, |_, row| {
         given.add(row.sequence);
-        written = file.write(&seen(&export.hidden, row.canonical)).and_then(|()| file.write(b"\n"));
+        written = file.write(&export.hidden.strip(row.canonical)).and_then(|()| file.write(b"\n"));
         written.is_ok()
     })?;
     written.map(|()| given)

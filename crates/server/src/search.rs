@@ -3,12 +3,13 @@
 
 pub(crate) mod overview;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
-use trailbook_query::{Answer, Cancel, Error, Hidden, Query};
+use trailbook_query::{Answer, Bucket, Cancel, Error, Facet, FieldRef, Hidden, Query, Steps};
 use trailbook_store::credential::Permission;
 use trailbook_store::{Row, Snapshot};
 
@@ -31,6 +32,36 @@ pub(crate) async fn search_of_dialect(app: &Arc<App>, caller: &Caller, mut query
     answer(app, caller, query, hidden).await
 }
 
+/// Counts the values of a field among what a query finds: the `limit` most frequent. A field that the caller does not
+/// see is refused.
+pub(crate) async fn facet(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut query: Query,
+    field: FieldRef,
+    limit: usize,
+) -> Result<Facet, Error> {
+    let hidden = sight(caller).apply(&mut query)?;
+    hidden.check_field(&field)?;
+    app.ledger.reading(app, caller).await?;
+    let work =
+        move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::facet(snapshot, &query, &field, limit, cancel);
+    noting_damage(app, over_events(app, caller, work).await)
+}
+
+/// Counts what a query finds by when it happened.
+pub(crate) async fn histogram(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut query: Query,
+    steps: Steps,
+) -> Result<Vec<Bucket>, Error> {
+    sight(caller).apply(&mut query)?;
+    app.ledger.reading(app, caller).await?;
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::histogram(snapshot, &query, steps, cancel);
+    noting_damage(app, over_events(app, caller, work).await)
+}
+
 /// Whether a caller sees events without some of their fields.
 pub(crate) fn has_hidden(caller: &Caller) -> bool {
     !sight(caller).hidden_names().is_empty()
@@ -50,8 +81,10 @@ async fn answer(app: &Arc<App>, caller: &Caller, query: Query, hidden: Hidden) -
 
 /// Takes what is hidden out of what was found.
 fn strip(hidden: &Hidden, answer: &mut Answer) {
-    if !hidden.is_empty() {
-        answer.events.iter_mut().for_each(|found| found.canonical = hidden.strip(&found.canonical));
+    for found in &mut answer.events {
+        if let Cow::Owned(seen) = hidden.strip(&found.canonical) {
+            found.canonical = seen;
+        }
     }
 }
 
@@ -79,9 +112,6 @@ pub(crate) async fn scan<T: Send + 'static>(
         let mut events = 0;
         trailbook_query::scan(snapshot, &query, cancel, |_, row| {
             events += 1;
-            if hidden.is_empty() {
-                return each(&mut made, row);
-            }
             each(&mut made, &Row { canonical: &hidden.strip(row.canonical), ..*row })
         })?;
         Ok((made, events))

@@ -1,5 +1,6 @@
 //! Every field that can be hidden, asked for in every way.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use trailbook_event::Field;
@@ -170,5 +171,5 @@ fn hidden_fields_have_a_limit() {
     assert!(matches!(Hidden::new(&names(HIDDEN_FIELDS_MAX + 1)), Err(Error::TooLarge(_))));
     let none = Hidden::new::<&str>(&[]).unwrap();
     assert!(none.is_empty() && !Hidden::new(&["meta"]).unwrap().is_empty());
-    assert_eq!(none.strip(br#"{"action":"a"}"#), br#"{"action":"a"}"#);
+    assert!(matches!(none.strip(br#"{"action":"a"}"#), Cow::Borrowed(br#"{"action":"a"}"#)));
 }

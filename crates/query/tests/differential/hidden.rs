@@ -36,7 +36,7 @@ fn stripped(hidden: &Hidden, known: &Known) -> Known {
     let bytes = hidden.strip(&known.canonical);
     let mut again = Vec::new();
     trailbook_event::canonical::write_value(&json::parse(&bytes).unwrap(), &mut again);
-    assert_eq!(String::from_utf8(bytes.clone()).unwrap(), String::from_utf8(again).unwrap(), "is not canonical");
+    assert_eq!(String::from_utf8(bytes.to_vec()).unwrap(), String::from_utf8(again).unwrap(), "is not canonical");
     Known::new((0, 0), 0, &bytes)
 }
 

@@ -29,7 +29,7 @@ use super::archive::Archive;
 use super::format::{Format, Record, parquet};
 use super::manifest::{FileOut, LogOut, Manifest};
 use super::part::{Part, prove, prove_run, write_opening};
-use super::{Export, MANIFEST, OPENINGS, is_complete, seen};
+use super::{Export, MANIFEST, OPENINGS, is_complete};
 use crate::app::App;
 use files::{Files, chunk_name, events_name};
 pub(crate) use files::{owner, zip_name};
@@ -192,7 +192,7 @@ impl Job {
         if has_proofs && self.is_complete && self.given().events == 0 {
             self.begin_run(part, row.sequence, open)?;
         }
-        let canonical = seen(&self.export.hidden, row.canonical);
+        let canonical = self.export.hidden.strip(row.canonical);
         let record = Record {
             organization: self.export.organization.name(),
             sequence: row.sequence,

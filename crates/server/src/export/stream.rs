@@ -7,7 +7,6 @@ use trailbook_query::{Cancel, Error, Hidden, Order, Query, scan};
 use trailbook_store::{Organization, Row, Snapshot};
 
 use super::format::{Format, Lines, Record, parquet, unwritten};
-use super::seen;
 
 /// How lines are made shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +110,7 @@ fn each(events: &Events, cancel: &Cancel, mut give: impl FnMut(&Record<'_>) -> R
     let mut given = Ok(());
     scan(snapshot, &query, cancel, |_, row| {
         let Row { sequence, recorded_ms, canonical, .. } = *row;
-        let canonical = &seen(hidden, canonical);
+        let canonical = &hidden.strip(canonical);
         given = give(&Record { organization: organization.name(), sequence, recorded_ms, canonical });
         given.is_ok()
     })?;
