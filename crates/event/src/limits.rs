@@ -81,6 +81,10 @@ pub const URL_BYTES_MAX: usize = 16 * 1024;
 pub const VIEW_DAYS_MAX: i64 = 30;
 /// Paths of changes, and pieces of meta, that a page shows of one event; its JSON has them all.
 pub const DIFF_PATHS_MAX: usize = 1_000;
+/// Pages that are given new events as they are recorded, at the same time.
+pub const LIVE_PAGES_MAX: usize = 100;
+/// Seconds for which a page is given new events before it asks again.
+pub const LIVE_SECONDS_MAX: i64 = 60 * 60;
 /// Conditions of one query; words and phrases count too.
 pub const CONDITIONS_MAX: usize = 32;
 /// Values of one condition.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use trailbook_event::Uuid;
 use trailbook_event::limits::{
-    BODIES_KIB_MAX, EXPORTS_RUNNING_MAX, PORT_REQUESTS_MAX, PORT_WINDOW_SECONDS, QUERIES_RUNNING_MAX,
+    BODIES_KIB_MAX, EXPORTS_RUNNING_MAX, LIVE_PAGES_MAX, PORT_REQUESTS_MAX, PORT_WINDOW_SECONDS, QUERIES_RUNNING_MAX,
 };
 use trailbook_store::{Clock, Organization, Store};
 
@@ -43,6 +43,8 @@ pub(crate) struct App {
     pub(crate) queries: Arc<Semaphore>,
     /// Exports that may be under way.
     pub(crate) exports: Arc<Semaphore>,
+    /// Pages that are given new events. Closed when the server stops.
+    pub(crate) live: Semaphore,
     pub(crate) jobs: Jobs,
     pub(crate) links: LinkKey,
     /// How long the files of an export stay, in milliseconds.
@@ -103,6 +105,7 @@ impl App {
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
             queries: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_RUNNING_MAX)),
+            live: Semaphore::new(LIVE_PAGES_MAX),
             jobs: Jobs::default(),
             links: given.links,
             exports_kept_ms: given.exports_kept_ms,

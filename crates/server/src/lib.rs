@@ -223,6 +223,7 @@ impl Running {
                     ahead = Some(found);
                 }
             }
+            app.live.close();
         };
         let (stopped, has_stopped) = tokio::sync::oneshot::channel::<()>();
         let serve = async {

@@ -9,6 +9,7 @@
 mod account;
 mod answer;
 mod assets;
+mod filters;
 mod frame;
 mod home;
 mod logs;
@@ -40,6 +41,12 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/", get(home::show_home))
         .route("/theme", post(theme::choose))
         .route("/logs", get(logs::show_logs))
+        .route("/logs/columns", post(logs::choose_columns))
+        .route("/logs/filter", get(logs::filter::show_filter))
+        .route("/logs/filter/apply", get(logs::filter::apply_filter))
+        .route("/logs/live", get(logs::live::follow))
+        .route("/logs/events/{id}", get(logs::show_event))
+        .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
         .route("/account", get(account::show_account))
         .route("/settings", get(settings::show_settings))
         .route("/assets/{name}", get(assets::give))

@@ -27,6 +27,12 @@ pub(crate) fn pipe() -> (Writer, Reader) {
     (Writer { sender, piece: Vec::with_capacity(PIECE_BYTES) }, Reader(receiver))
 }
 
+/// The same for a task that has what it sends in pieces.
+pub(crate) fn stream() -> (mpsc::Sender<io::Result<Bytes>>, Reader) {
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    (sender, Reader(receiver))
+}
+
 impl Writer {
     fn send(&mut self) -> io::Result<()> {
         if self.piece.is_empty() {

@@ -204,7 +204,8 @@ pub(super) fn to_sign_in(headers: &HeaderMap, path: &str) -> Response {
 
 fn leading(headers: &HeaderMap, to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
-    if headers.contains_key("hx-request") {
+    // A boosted link or form follows redirects as a browser does.
+    if headers.contains_key("hx-request") && !headers.contains_key("hx-boosted") {
         return (status::FOUND, [(HX_REDIRECT, to)]).into_response();
     }
     (status::NEXT, [(header::LOCATION, to)]).into_response()

@@ -40,7 +40,8 @@ impl Visit {
 
     /// Whether a script of the page asks, which puts what comes back into the page.
     pub(super) fn is_of_script(&self) -> bool {
-        self.headers.contains_key("hx-request")
+        let is_whole = ["hx-boosted", "hx-history-restore-request"].iter().any(|name| self.headers.contains_key(*name));
+        self.headers.contains_key("hx-request") && !is_whole
     }
 
     /// The value of a cookie.

@@ -159,7 +159,10 @@ mod tests {
     fn lines(before: Value, after: Value) -> Vec<String> {
         let (changes, _) = diff(Some(&before).filter(|v| !v.is_null()), Some(&after).filter(|v| !v.is_null()));
         let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "–".to_owned());
-        changes.iter().map(|one| format!("{} {}: {} → {}", one.kind(), one.path, side(&one.before), side(&one.after))).collect()
+        changes
+            .iter()
+            .map(|one| format!("{} {}: {} → {}", one.kind(), one.path, side(&one.before), side(&one.after)))
+            .collect()
     }
 
     #[test]

@@ -7,12 +7,16 @@ use trailbook_query::{Condition, FieldRef, Match, text};
 pub(super) const OFFERED: [(&str, &[Field]); 4] = [
     (
         "Who",
-        &[Field::ActorId, Field::ActorEmail, Field::ActorName, Field::ActorType, Field::ActorGroupName, Field::OnBehalfOfId],
+        &[
+            Field::ActorId,
+            Field::ActorEmail,
+            Field::ActorName,
+            Field::ActorType,
+            Field::ActorGroupName,
+            Field::OnBehalfOfId,
+        ],
     ),
-    (
-        "What",
-        &[Field::Action, Field::Outcome, Field::Severity, Field::ActionType, Field::QueryType, Field::ErrorName],
-    ),
+    ("What", &[Field::Action, Field::Outcome, Field::Severity, Field::ActionType, Field::QueryType, Field::ErrorName]),
     (
         "On what",
         &[

@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn bars_lie_on_each_other_and_say_what_they_show() {
         let steps = Steps { from_ns: 0, step_ns: HOUR_MS * NANOS, count: 2 };
-        let buckets = |a: u64, b: u64| vec![Bucket { from_ns: 0, events: a }, Bucket { from_ns: steps.step_ns, events: b }];
+        let buckets =
+            |a: u64, b: u64| vec![Bucket { from_ns: 0, events: a }, Bucket { from_ns: steps.step_ns, events: b }];
         let found = vec![("failed".to_owned(), buckets(1, 0)), ("succeeded".to_owned(), buckets(3, 2))];
         let chart = Histogram::of(steps, found, &Clock::new("UTC", 0));
         assert_eq!(chart.outcomes, ["succeeded", "failed"]);

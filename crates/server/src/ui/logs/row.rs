@@ -46,7 +46,8 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn new(field: Field, value: &str, shown: &str) -> Self {
-        let words = format!("{} is {}", fields::label(&trailbook_query::FieldRef::Field(field)), middle(value, SHOWN_CHARS));
+        let words =
+            format!("{} is {}", fields::label(&trailbook_query::FieldRef::Field(field)), middle(value, SHOWN_CHARS));
         Self {
             shown: middle(shown, SHOWN_CHARS),
             whole: value.chars().take(WHOLE_CHARS).collect(),

@@ -83,7 +83,7 @@ impl Range {
 }
 
 /// What the page shows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct View {
     /// The search text, as it was typed.
     pub(super) text: String,
@@ -156,9 +156,7 @@ impl View {
         const NANOS: i64 = 1_000_000;
         let occurred = match self.range_or(default) {
             Range::Last(preset) => (Some(now_ms.saturating_sub(preset.ms()).saturating_mul(NANOS)), None),
-            Range::Exact { from_ms, to_ms } => {
-                (Some(from_ms.saturating_mul(NANOS)), Some(to_ms.saturating_mul(NANOS)))
-            }
+            Range::Exact { from_ms, to_ms } => (Some(from_ms.saturating_mul(NANOS)), Some(to_ms.saturating_mul(NANOS))),
         };
         Query {
             conditions: self.parsed.conditions.clone(),
@@ -264,7 +262,9 @@ fn url_of(params: &str) -> String {
 
 /// An exact range. A time without a zone is UTC.
 fn exact(from: Option<&str>, to: Option<&str>) -> Result<Range, String> {
-    let (Some(from), Some(to)) = (from, to) else { return Err("an exact range has both a beginning and an end".into()) };
+    let (Some(from), Some(to)) = (from, to) else {
+        return Err("an exact range has both a beginning and an end".into());
+    };
     let time = |text: &str| Timestamp::parse(&text.replace(' ', "+")).map(|time| time.millis());
     let (Ok(from_ms), Ok(to_ms)) = (time(from), time(to)) else {
         return Err("times are written as 2026-11-21T08:00:00Z".into());
@@ -313,7 +313,13 @@ mod tests {
         };
         assert_eq!(range(VIEW_DAYS_MAX), None);
         assert!(range(VIEW_DAYS_MAX + 1).unwrap().text.contains("export"));
-        for query in ["from=x&to=y", "from=2026-11-20T08:00:00Z", "range=2d", "q=nofield:x", "from=2026-11-20T08:00:00Z&to=2026-11-20T08:00:00Z"] {
+        for query in [
+            "from=x&to=y",
+            "from=2026-11-20T08:00:00Z",
+            "range=2d",
+            "q=nofield:x",
+            "from=2026-11-20T08:00:00Z&to=2026-11-20T08:00:00Z",
+        ] {
             assert!(read(query).1.is_some(), "{query}");
         }
     }
@@ -325,7 +331,10 @@ mod tests {
         assert_eq!(with.text, "outcome:failed actor.id:user:default/jane word");
         let other = with.with(Condition::is(Field::ActorId, "bob"));
         assert_eq!(other.text, "outcome:failed actor.id:bob word");
-        assert_eq!(other.with(Condition::is_not(Field::ActorId, "al")).text, "outcome:failed actor.id:bob -actor.id:al word");
+        assert_eq!(
+            other.with(Condition::is_not(Field::ActorId, "al")).text,
+            "outcome:failed actor.id:bob -actor.id:al word"
+        );
         assert_eq!(other.without_condition(0).text, "actor.id:bob word");
         assert_eq!(other.without_term(0).text, "outcome:failed actor.id:bob");
     }
