@@ -42,6 +42,7 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/theme", post(theme::choose))
         .route("/logs", get(logs::show_logs))
         .route("/logs/columns", post(logs::choose_columns))
+        .route("/logs/range", get(logs::choose_range))
         .route("/logs/filter", get(logs::filter::show_filter))
         .route("/logs/filter/apply", get(logs::filter::apply_filter))
         .route("/logs/live", get(logs::live::follow))

@@ -481,3 +481,20 @@ pub(super) async fn choose_columns(State(console): State<Arc<Console>>, request:
     }
     response
 }
+
+/// `GET /logs/range?<view>&from=2026-11-21T08:00&to=…`: leads to the view of an exact range, typed in local time.
+pub(super) async fn choose_range(
+    State(console): State<Arc<Console>>,
+    RawQuery(query): RawQuery,
+    visit: Visit,
+) -> Response {
+    let clock = Clock::of(&visit, console.app.clock.now_ms());
+    let mut pairs = pairs(query.as_deref());
+    for (_, value) in pairs.iter_mut().filter(|(name, _)| ["from", "to"].contains(&name.as_str())) {
+        if let Some(utc) = clock.utc_of_local(value) {
+            *value = utc;
+        }
+    }
+    let params: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    answer::lead(&visit, &format!("/logs?{}", params.join("&")))
+}

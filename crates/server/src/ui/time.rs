@@ -64,6 +64,13 @@ impl Clock {
         Timestamp::from_nanosecond(nanos.into()).unwrap_or_default().to_zoned(self.zone.clone())
     }
 
+    /// A time of this zone, written as `2026-11-21T09:41` with seconds or without, in UTC; nothing if it is none.
+    pub(super) fn utc_of_local(&self, text: &str) -> Option<String> {
+        let local: jiff::civil::DateTime = text.parse().ok()?;
+        let at = local.to_zoned(self.zone.clone()).ok()?;
+        Some(trailbook_event::Timestamp::from_millis(at.timestamp().as_millisecond()).to_string())
+    }
+
     /// A moment, in nanoseconds since 1970, to the millisecond.
     pub(super) fn moment(&self, nanos: i64) -> Moment {
         let at = self.at_ns(nanos);
@@ -141,6 +148,8 @@ mod tests {
         assert_eq!(clock.moment(0).local, "1 Jan 1970 01:00:00.000");
         assert_eq!(clock.moment((NOW_MS + 172_800_000) * 1_000_000).relative, "in 2 days");
         let tokyo = Clock::new("Asia/Tokyo", NOW_MS).moment((NOW_MS + 36_000_000) * 1_000_000);
+        assert_eq!(clock.utc_of_local("2026-11-21T09:41").as_deref(), Some("2026-11-21T08:41:00.000Z"));
+        assert_eq!(clock.utc_of_local("2026-11-21T09:41Z"), None);
         assert_eq!(tokyo.full, "22 Nov 2026 03:41:03.221 +09:00 (21 Nov 18:41:03Z)");
     }
 
