@@ -15,13 +15,15 @@ export default async function ({ visitor, signIn, checkAccessibility, expect, va
   await expect(page.getByLabel('E-mail')).toHaveValue(email);
   await checkAccessibility(page);
 
-  await signIn(page, values.member);
-  await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+  await signIn(page, values.member, '/account');
+  await checkAccessibility(page);
+  await page.locator('header summary').click();
   await checkAccessibility(page);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page).toHaveURL(/\/sign-in/);
 
   const plain = await visitor({ javaScriptEnabled: false });
   await signIn(plain, values.member);
+  await plain.locator('header summary').click();
   await expect(plain.getByRole('button', { name: 'Sign out' })).toBeVisible();
 }
