@@ -13,8 +13,17 @@ const FOLDER: &str = "docs/pictures";
 /// No picture may be larger: the repository keeps each that there ever was.
 const PICTURE_BYTES_MAX: u64 = 150_000;
 
+/// What pictures are set in, and the Debian packages of it: without these, names in Chinese are boxes.
+const FONTS: [(&str, &str); 2] = [("Inter", "fonts-inter"), ("Droid Sans Fallback", "fonts-droid-fallback")];
+
 /// Takes the pictures of these names, or all.
 pub(crate) fn run(names: &[String]) -> Result<()> {
+    let families = repository::output(repository::command("fc-list")?.args([":", "family"]))?;
+    for (family, package) in FONTS {
+        if !families.contains(family) {
+            bail!("the font {family} is missing: apt-get install --no-install-recommends {package}");
+        }
+    }
     let mut demo = Demo::start(&repository::debug_binary()?)?;
     let lines = demo.printed("sign in ", 1)?;
     let link = lines.iter().flat_map(|line| line.split_whitespace()).find(|word| word.starts_with("http"));

@@ -1,9 +1,9 @@
 //! What tests run that is not ours: readers of our formats and clients of our dialects in Python; an OpenID provider,
 //! a driver of Chromium and rules of accessible pages with Node.js.
 //!
-//! Each lies in the folder for build products, under a name made of what is in it, so it is fetched once, and again when
-//! a list of packages or the program changed. Several chores may fetch it at once: each fetches its own, and the first
-//! that is done gives it its name.
+//! Each lies in the folder for build products, under a name made of what is in it, so it is fetched once, and again
+//! when a list of packages or the program changed. Several chores may fetch it at once: each fetches its own, and the
+//! first that is done gives it its name.
 
 use crate::repository;
 use anyhow::{Context, Result};
