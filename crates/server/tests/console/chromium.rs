@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ const PLAYER: &str = "../../testdata/browser/scenarios.mjs";
 /// What plays scenarios. It ends when its input does, which is when this process does.
 struct Player {
     url: String,
+    _process: Child,
     _input: ChildStdin,
 }
 
@@ -53,6 +54,6 @@ fn player() -> &'static Player {
         let mut url = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
         assert!(url.starts_with("http"), "the player of scenarios ended; is Chromium installed?");
-        Player { url: url.trim_end().to_owned(), _input: input }
+        Player { url: url.trim_end().to_owned(), _process: process, _input: input }
     })
 }
