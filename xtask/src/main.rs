@@ -6,8 +6,10 @@
 #![allow(clippy::disallowed_methods, reason = "a chore measures real time and blocks; no test has to set its clock")]
 
 mod bench;
+mod demo;
 mod postgres;
 mod repository;
+mod screenshots;
 mod test;
 mod tidy;
 
@@ -21,8 +23,10 @@ The project's chores. Usage: cargo xtask CHORE
                          dependency rules and the release build with its smoke run
   tidy                   the house rules that a machine can check; prints `path:line: what`
   postgres -- CMD...     run CMD with TRAILBOOK_TEST_POSTGRES set to a throw-away PostgreSQL cluster,
-                         and TRAILBOOK_TEST_PYTHON to a Python with readers of our formats
+                         and the variables that say where the Python and the Node.js modules of tests are
   smoke                  start the release build's demo and run the lines that it prints
+  screenshots [NAME...]  start the demo and take every page, or those of these names, in Chromium; writes
+                         docs/pictures
   deny                   dependency rules: licences, sources, banned crates (deny.toml)
   bench ingest [--seconds N] [--events N]
                          how fast the real server takes events; writes bench/results.md
@@ -58,6 +62,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "tidy" => no_arguments(chore, rest).and_then(|()| tidy::run()),
         "postgres" => postgres::run(rest),
         "smoke" => no_arguments(chore, rest).and_then(|()| test::smoke::run()),
+        "screenshots" => screenshots::run(rest),
         "deny" => no_arguments(chore, rest).and_then(|()| test::deny::run()),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {

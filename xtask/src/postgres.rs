@@ -5,7 +5,7 @@
 //! this process is gone, however it ended: the guard waits for the end of a pipe that only this process holds open.
 
 use crate::repository;
-use crate::test::{node, python};
+use crate::test::environment;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let cluster = Cluster::start()?;
     let mut command = repository::command(program)?;
     command.args(rest).env(URL_VARIABLE, cluster.url());
-    repository::run(node::give(python::give(&mut command)?)?)
+    repository::run(environment::give(&mut command)?)
 }
 
 /// The folder of the newest PostgreSQL server programs on this machine.

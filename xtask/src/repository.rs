@@ -52,6 +52,12 @@ pub(crate) fn release_binary() -> Result<PathBuf> {
     Ok(target_folder()?.join("release/trailbook"))
 }
 
+/// The product as it is while it is worked on; it is built.
+pub(crate) fn debug_binary() -> Result<PathBuf> {
+    run(cargo()?.args(["build", "--locked", "--package", "trailbook"]))?;
+    Ok(target_folder()?.join("debug/trailbook"))
+}
+
 /// Runs a command to its end with its output on the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("starting {}", name(command)))?;

@@ -3,9 +3,8 @@
 //! Each step has a heading and its duration. The first failure ends the run and says how to run that step alone.
 
 pub(crate) mod deny;
-pub(crate) mod node;
+pub(crate) mod environment;
 mod preflight;
-pub(crate) mod python;
 pub(crate) mod smoke;
 
 use crate::postgres::{self, Cluster};
@@ -106,7 +105,7 @@ fn tests() -> Result<()> {
     let cluster = Cluster::start()?;
     let mut command = repository::cargo()?;
     command.args(["test", "--workspace", "--locked"]).env(postgres::URL_VARIABLE, cluster.url());
-    repository::run(node::give(python::give(&mut command)?)?)
+    repository::run(environment::give(&mut command)?)
 }
 
 fn documentation() -> Result<()> {

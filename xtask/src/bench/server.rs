@@ -1,6 +1,6 @@
 //! The server under load: started on a folder of its own, watched through /proc, stopped at the end.
 
-use crate::{repository, test};
+use crate::{demo, repository};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Server {
     }
 
     pub(super) fn stop(&mut self) -> Result<()> {
-        let status = test::smoke::terminate(&mut self.child, STOP_WITHIN)?;
+        let status = demo::terminate(&mut self.child, STOP_WITHIN)?;
         if !status.success() {
             bail!("the server ended with {status}; its log ends with:\n{}", self.log_end());
         }
@@ -72,7 +72,7 @@ impl Server {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + READY_WITHIN;
-        while !test::smoke::is_ready(self.port) {
+        while !demo::is_ready(self.port) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}; its log ends with:\n{}", self.log_end());
             }

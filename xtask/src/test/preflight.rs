@@ -2,7 +2,7 @@
 //!
 //! Packages are installed only by root and only with apt-get; otherwise the step says what to install.
 
-use crate::test::node;
+use crate::test::environment;
 use crate::{postgres, repository};
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -14,7 +14,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need { what: "a C compiler (cc)", is_there: || has("cc"), package: "build-essential" },
     Need { what: "git", is_there: || has("git"), package: "git" },
     Need { what: "curl", is_there: || has("curl"), package: "curl" },
@@ -46,8 +46,13 @@ const NEEDS: [Need; 12] = [
         },
         package: "python3-venv",
     },
-    Need { what: "Node.js, for an OpenID provider that is not ours", is_there: || has("node"), package: "nodejs" },
+    Need {
+        what: "Node.js, for an OpenID provider that is not ours and the driver of Chromium",
+        is_there: || has("node"),
+        package: "nodejs",
+    },
     Need { what: "npm, for the same", is_there: || has("npm"), package: "npm" },
+    Need { what: "Chromium, for tests of pages", is_there: || has("chromium"), package: "chromium" },
     Need { what: "runuser", is_there: || !repository::is_root() || has("runuser"), package: "util-linux" },
 ];
 
@@ -60,16 +65,16 @@ pub(crate) fn run() -> Result<()> {
     if let Some(need) = missing().first() {
         bail!("{} was installed but is still not found", need.what);
     }
-    let version = node::version()?;
-    if version < node::VERSION_MIN {
-        bail!("Node.js {version} is too old for the OpenID provider of tests: it needs {}", node::VERSION_MIN);
+    let version = environment::node_version()?;
+    if version < environment::NODE_VERSION_MIN {
+        bail!("Node.js {version} is too old for what tests run with it: {} is", environment::NODE_VERSION_MIN);
     }
     for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
         if repository::output(repository::cargo()?.args([program, "--version"])).is_err() {
             bail!("cargo {program} is missing: rustup component add {component}");
         }
     }
-    println!("a C compiler, git, curl, PostgreSQL, Go, Python, Node.js, rustfmt and clippy are there");
+    println!("a C compiler, git, curl, PostgreSQL, Go, Python, Node.js, Chromium, rustfmt and clippy are there");
     Ok(())
 }
 
