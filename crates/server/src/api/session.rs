@@ -101,6 +101,9 @@ pub(crate) struct Me {
     roles: Vec<String>,
     /// What may be done.
     permissions: Vec<PermissionHeld>,
+    /// Which range of time the console shows first, `24h` or `30d`; for whoever may read events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_range: Option<&'static str>,
     /// What the header `x-csrf-token` must hold, for a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
@@ -270,6 +273,9 @@ impl Me {
             groups: groups.iter().map(|group| group.handle.clone()).collect(),
             roles: current.roles_of(caller.own()).iter().map(|role| role.handle.clone()).collect(),
             permissions: caller.rights().permissions().map(held).collect(),
+            default_range: caller
+                .has(Permission::EventsRead)
+                .then(|| current.settings(caller.organization()).default_range.name()),
             csrf_token: caller.session().and_then(|_| app.auth.csrf_token(asker)),
         }
     }
