@@ -88,26 +88,21 @@ impl Catalog {
         Ok(views)
     }
 
-    /// Makes a view of a member. The caller chooses its id, so that it can be on record before the view is there.
-    pub async fn create_view(
-        &self,
-        organization: &Organization,
-        member: MemberId,
-        id: Uuid,
-        new: &NewView,
-    ) -> Result<(), Error> {
-        new.check()?;
+    /// Makes a view. All of it is the caller's, its id too, so that it can be on record before it is there.
+    pub async fn create_view(&self, organization: &Organization, new: &View) -> Result<(), Error> {
+        new.view.check()?;
+        let member = new.member.0;
         let mut tx = self.begin().await?;
         // Whoever makes or shares one now stands in line behind this, so that counts stay true.
-        let (number, now_ms) = (tx.next_id("views").await?, tx.now_ms());
-        if tx.count("SELECT COUNT(*) FROM members WHERE id = $1 AND removed_ms IS NULL", member.0).await? == 0 {
+        let number = tx.next_id("views").await?;
+        if tx.count("SELECT COUNT(*) FROM members WHERE id = $1 AND removed_ms IS NULL", member).await? == 0 {
             return Err(Error::Missing("the member whose view it is to be is not there any more".to_owned()));
         }
-        let of_member = tx.count("SELECT COUNT(*) FROM views WHERE member = $1", member.0).await?;
+        let of_member = tx.count("SELECT COUNT(*) FROM views WHERE member = $1", member).await?;
         if of_member >= VIEWS_OF_MEMBER_MAX {
             return Err(Error::TooMany(format!("you have {VIEWS_OF_MEMBER_MAX} views, which is as many as may be")));
         }
-        if new.is_shared {
+        if new.view.is_shared {
             tx.refuse_too_many_shared(organization).await?;
         }
         sqlx::query(
@@ -115,13 +110,13 @@ impl Catalog {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(number)
-        .bind(id.to_string())
+        .bind(new.id.to_string())
         .bind(organization.id)
-        .bind(member.0)
-        .bind(new.name.clone())
-        .bind(new.query.clone())
-        .bind(i64::from(new.is_shared))
-        .bind(now_ms)
+        .bind(member)
+        .bind(new.view.name.clone())
+        .bind(new.view.query.clone())
+        .bind(i64::from(new.view.is_shared))
+        .bind(new.created_ms)
         .execute(tx.connection())
         .await
         .map_err(Error::catalog("making a view"))?;

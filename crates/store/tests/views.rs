@@ -20,7 +20,8 @@ fn view(name: &str, is_shared: bool) -> NewView {
 }
 
 async fn make(catalog: &Catalog, of: (&Organization, &Member), view: &NewView) -> Result<(), Error> {
-    catalog.create_view(of.0, of.1.id, new_uuid().unwrap(), view).await
+    let view = View { id: new_uuid().unwrap(), member: of.1.id, view: view.clone(), created_ms: 7 };
+    catalog.create_view(of.0, &view).await
 }
 
 fn names(views: &[View]) -> Vec<&str> {
@@ -38,7 +39,7 @@ async fn a_view_is_made_changed_shared_and_removed(database: &Database) {
     }
     let of_jane = catalog.views(&own, Some(jane.id)).await.unwrap();
     assert_eq!(names(&of_jane), ["C", "a", "b"]);
-    assert_eq!((&of_jane[1].view, of_jane[1].member), (&view("a", false), jane.id));
+    assert_eq!((&of_jane[1].view, of_jane[1].member, of_jane[1].created_ms), (&view("a", false), jane.id, 7));
     for member in [Some(john.id), None] {
         assert_eq!(names(&catalog.views(&own, member).await.unwrap()), ["C"]);
     }

@@ -116,12 +116,10 @@ pub(crate) async fn create_view(State(app): State<Arc<App>>, request: Request) -
     let caller = caller(&app, &request, Permission::EventsRead).await?;
     let ViewIn { name, query, is_shared } = read_request(&app, request).await?;
     let member = owner(&caller)?;
-    let new = NewView { name, query, is_shared };
-    let id = trailbook_store::new_uuid()?;
-    let now_ms = app.clock.now_ms();
-    let view = View { id, member: member.id, view: new, created_ms: now_ms };
+    let (id, created_ms) = (trailbook_store::new_uuid()?, app.clock.now_ms());
+    let view = View { id, member: member.id, view: NewView { name, query, is_shared }, created_ms };
     view.view.check()?;
-    let effect = app.store.catalog().create_view(caller.organization(), member.id, id, &view.view);
+    let effect = app.store.catalog().create_view(caller.organization(), &view);
     change(&app, (&caller, &view), (None, Some(&view.view)), effect).await?;
     Ok(made(&ViewOut::of(&app.auth.current(), &caller, &view)))
 }
