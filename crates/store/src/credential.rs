@@ -279,8 +279,8 @@ impl Credentials {
 }
 
 impl Catalog {
-    /// A number that grows with every change of a credential, a member, a group or a role, and of the rules and settings
-    /// of an organization.
+    /// A number that grows with every change of a credential, a member, a group or a role, and of an organization's
+    /// rules and settings.
     pub async fn credentials_version(&self) -> Result<i64, Error> {
         sqlx::query_scalar("SELECT value FROM counters WHERE name = 'credentials_version'")
             .fetch_one(self.pool())

@@ -237,8 +237,8 @@ impl Catalog {
         tx.commit_with_admin(organization, admins).await
     }
 
-    /// Removes a member: they are signed out everywhere, their tokens are revoked, and their views go with them. What they
-    /// did stays recorded.
+    /// Removes a member: they are signed out everywhere, their tokens are revoked, and their views go with them. What
+    /// they did stays recorded.
     pub async fn remove_member(&self, organization: &Organization, id: MemberId) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         tx.touch_credentials().await?;
