@@ -56,12 +56,13 @@ pub fn portal_defaults() -> Vec<RuleConfig> {
     vec![rule("plugin-reads", "plugin:*"), rule("synthetic-user-reads", "user:default/synthetic-*")]
 }
 
-/// The rules of a server, ready to decide.
+/// Rules of a server, or of one organization, ready to decide.
 #[derive(Debug, Default)]
 pub struct Rules(Vec<Rule>);
 
+/// A rule, ready to decide.
 #[derive(Debug)]
-struct Rule {
+pub struct Rule {
     name: String,
     actors: Option<Vec<Pattern>>,
     events: Option<Vec<Pattern>>,
@@ -110,21 +111,51 @@ impl Rules {
 
     /// The names of the rules, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|rule| rule.name.as_str())
+        self.0.iter().map(Rule::name)
+    }
+
+    /// The rules, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.0.iter()
+    }
+
+    /// The rule that keeps out what this actor does, if there is one.
+    pub fn find(&self, actor: &str, action: &str) -> Option<&Rule> {
+        self.0.iter().find(|rule| rule.matches(actor, action))
     }
 
     /// Says whether an event is to be recorded. An event without an actor, or without an actor's id, has the id "".
     pub fn decide<'a>(&self, event: Redacted<'a>) -> Decision<'a, '_> {
         let actor = event.event().actor.as_ref().and_then(|a| a.id.as_deref()).unwrap_or_default();
         let action = event.event().action.as_ref();
-        match self.0.iter().find(|rule| rule.matches(actor, action)) {
+        match self.find(actor, action) {
             Some(rule) => Decision::Excluded { rule: &rule.name, event },
             None => Decision::Admitted(Admitted(event)),
         }
     }
+
+    /// Says the same of an event that other rules have let through.
+    pub fn decide_after<'a>(&self, Admitted(event): Admitted<'a>) -> Decision<'a, '_> {
+        self.decide(event)
+    }
 }
 
 impl Rule {
+    /// What answers and metrics call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its patterns of `actor.id`; none where it is for every actor.
+    pub fn actor_patterns(&self) -> impl Iterator<Item = &str> {
+        self.actors.iter().flatten().map(Pattern::as_str)
+    }
+
+    /// Its patterns of `action`; none where it is for every event.
+    pub fn event_patterns(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().flatten().map(Pattern::as_str)
+    }
+
     fn new(config: &RuleConfig) -> Result<Self, String> {
         let patterns = |key: &str, value: &Option<OneOrMany>| -> Result<Option<Vec<Pattern>>, String> {
             let Some(value) = value else { return Ok(None) };

@@ -31,7 +31,7 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const TOKEN_BYTES_MAX: usize = 1_024;
 /// The least length of a token, as in Backstage.
 pub const TOKEN_CHARS_MIN: usize = 8;
-/// The name of a token, an organization or a rule.
+/// The name of a token, an organization, a rule or a saved view.
 pub const NAME_CHARS_MAX: usize = 128;
 
 /// Personal access tokens of one member.
@@ -58,13 +58,24 @@ pub const PERSON_NAME_CHARS_MAX: usize = 200;
 pub const HANDLE_CHARS_MAX: usize = 64;
 /// The description of a group or a role.
 pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
-/// The body of a request about members, groups, roles, invitations, tokens or sessions, in bytes.
+/// The body of a request about members, groups, roles, invitations, tokens, sessions, rules, settings or views, in
+/// bytes.
 pub const MEMBERS_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Days that a personal access token holds, at most.
 pub const TOKEN_DAYS_MAX: i64 = 366;
 
 /// Entries of each list in the configuration: exclusion rules, redaction rules, external access, webhooks, proxies.
 pub const RULES_MAX: usize = 256;
+/// Exclusion rules that one organization has, beside those of the configuration.
+pub const RULES_OF_ORGANIZATION_MAX: u64 = 64;
+/// Patterns of one exclusion rule of an organization, of actors and of events together.
+pub const PATTERNS_OF_RULE_MAX: usize = 32;
+/// Saved views of one member, those counted that are shared.
+pub const VIEWS_OF_MEMBER_MAX: u64 = 100;
+/// Saved views that are shared with one organization.
+pub const VIEWS_SHARED_MAX: u64 = 100;
+/// The query of a saved view, in bytes.
+pub const VIEW_QUERY_BYTES_MAX: usize = 8 * 1024;
 /// A pattern of an exclusion or redaction rule, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
 /// The compiled form of a redaction pattern, in bytes.

@@ -42,7 +42,7 @@ use select::Selection;
 use tail::Tail;
 use walk::{At, Walk};
 
-pub use group::{Bucket, Facet, Steps, facet, histogram};
+pub use group::{Bucket, Facet, Steps, facet, histogram, unescaped};
 
 /// What a query found.
 #[derive(Debug, Clone, PartialEq)]

@@ -17,7 +17,7 @@ mod values;
 
 pub use cursor::Cursor;
 pub use error::Error;
-pub use exec::{Answer, Bucket, Cancel, Facet, Found, Steps, facet, histogram, run, scan};
+pub use exec::{Answer, Bucket, Cancel, Facet, Found, Steps, facet, histogram, run, scan, unescaped};
 pub use hidden::Hidden;
 pub use model::{Condition, FieldRef, Match, Order, Page, Query, Start, Term, TermKind};
 pub use narrowing::Narrowing;

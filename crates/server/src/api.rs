@@ -13,7 +13,10 @@ pub(crate) mod members;
 pub(crate) mod people;
 pub(crate) mod problem;
 pub(crate) mod roles;
+pub(crate) mod rules;
 #[expect(dead_code, reason = "made for the document; bodies are read by trailbook_event::normalise")]
 pub(crate) mod schema;
 pub(crate) mod session;
+pub(crate) mod settings;
 pub(crate) mod tokens;
+pub(crate) mod views;

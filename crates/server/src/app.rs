@@ -13,7 +13,7 @@ use crate::auth::Auth;
 use crate::client_address::TrustedProxies;
 use crate::export::jobs::Jobs;
 use crate::export::link::LinkKey;
-use crate::ingest::Pipeline;
+use crate::ingest::{OWN_RULES, Pipeline};
 use crate::ledger::Ledger;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
@@ -89,7 +89,7 @@ impl App {
         peers: Peers,
         given: Given,
     ) -> Self {
-        let metrics = Metrics::new(pipeline.rule_names());
+        let metrics = Metrics::new(pipeline.rules().names().chain([OWN_RULES]));
         Self {
             store,
             auth,

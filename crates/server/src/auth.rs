@@ -311,6 +311,31 @@ impl Auth {
         with_permission(asker, self.caller(asker).await?, permission)
     }
 
+    /// A caller that has all of these permissions.
+    pub(crate) async fn caller_with_all(
+        &self,
+        asker: &Arc<Asker>,
+        permissions: &[Permission],
+    ) -> Result<Caller, Denial> {
+        let caller = self.caller(asker).await?;
+        permissions.iter().try_fold(caller, |caller, permission| with_permission(asker, caller, *permission))
+    }
+
+    /// A caller that has any of these permissions.
+    pub(crate) async fn caller_with_any(
+        &self,
+        asker: &Arc<Asker>,
+        permissions: &[Permission],
+    ) -> Result<Caller, Denial> {
+        let caller = self.caller(asker).await?;
+        if permissions.iter().any(|permission| caller.has(*permission)) {
+            return Ok(caller);
+        }
+        let names: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
+        let reason = format!("this needs the scope {}; {}", names.join(" or "), allowed(&caller));
+        Err(not_allowed(asker, &caller, reason))
+    }
+
     /// The caller of a token that did not come in a header, if it has a permission.
     pub(crate) async fn caller_of(
         &self,
@@ -400,8 +425,23 @@ fn with_permission(asker: &Asker, caller: Caller, permission: Permission) -> Res
     if caller.has(permission) {
         return Ok(caller);
     }
-    let reason = format!("this needs the scope {}; {}", permission.name(), allowed(&caller));
-    Err(not_allowed(asker, &caller, reason))
+    Err(not_allowed(asker, &caller, lacks(&caller, permission)))
+}
+
+/// Refuses a caller that was let in, and lacks what part of the request needs.
+pub(crate) fn require(caller: &Caller, permission: Permission) -> Result<(), Denial> {
+    if caller.has(permission) {
+        return Ok(());
+    }
+    let reason = lacks(caller, permission);
+    match caller.asker() {
+        Some(asker) => Err(not_allowed(asker, caller, reason)),
+        None => Err(Denial::NotAllowed(reason)),
+    }
+}
+
+fn lacks(caller: &Caller, permission: Permission) -> String {
+    format!("this needs the scope {}; {}", permission.name(), allowed(caller))
 }
 
 /// Notes that a token is nobody's, where that is why its bearer is not let in.

@@ -60,6 +60,8 @@ pub(crate) struct Reading {
 #[derive(Debug)]
 struct Excluded {
     rule: String,
+    /// Whether the rule is the organization's own.
+    is_own: bool,
     level: LogLevel,
     /// The redacted event, where the log's level wants it.
     canonical: Option<Vec<u8>>,
@@ -97,6 +99,9 @@ impl From<Uuid> for Uuid36 {
     }
 }
 
+/// What metrics call the rules of organizations, all of them: the names are for the organization alone.
+pub(crate) const OWN_RULES: &str = "(rules of organizations)";
+
 /// Random bytes that one event needs: for its id and its salt.
 const RANDOM_BYTES: usize = ID_BYTES + SALT_BYTES;
 const ID_BYTES: usize = 10;
@@ -116,9 +121,9 @@ impl Pipeline {
         })
     }
 
-    /// The names of the exclusion rules.
-    pub(crate) fn rule_names(&self) -> impl Iterator<Item = &str> {
-        self.exclusion.names()
+    /// The exclusion rules of the configuration.
+    pub(crate) fn rules(&self) -> &exclude::Rules {
+        &self.exclusion
     }
 
     /// Makes an event of the server's own, which no rule excludes, ready to be appended; it gets its id here.
@@ -136,10 +141,12 @@ impl Pipeline {
         }
     }
 
-    /// Makes a write out of a body. Takes about 10 µs an event.
-    pub(crate) fn prepare(&self, body: &[u8], reading: Reading) -> Result<Batch, Problem> {
+    /// Makes a write out of a body. `own` are the exclusion rules of the organization, which decide after those of the
+    /// configuration. Takes about 10 µs an event.
+    pub(crate) fn prepare(&self, body: &[u8], reading: Reading, own: &exclude::Rules) -> Result<Batch, Problem> {
         let mut work = Work {
             pipeline: self,
+            own,
             now: Timestamp::from_millis(self.clock.now_ms()),
             keep_initiated: reading.keep_initiated || self.keep_initiated,
             has_key: reading.has_key,
@@ -163,19 +170,21 @@ impl Batch {
         Fingerprint::of(&self.content)
     }
 
-    /// Writes the excluded events to the server's own log, and names the rule of each.
+    /// Writes the excluded events to the server's own log, and says of each what it is counted under: the rule of the
+    /// configuration, or [`OWN_RULES`].
     pub(crate) fn log_excluded(&self, organization: &str) -> impl Iterator<Item = &str> {
         self.excluded.iter().map(move |excluded| {
             if let Some(canonical) = &excluded.canonical {
                 log::excluded_event(excluded.level, organization, &excluded.rule, canonical);
             }
-            excluded.rule.as_str()
+            if excluded.is_own { OWN_RULES } else { excluded.rule.as_str() }
         })
     }
 }
 
 struct Work<'p> {
     pipeline: &'p Pipeline,
+    own: &'p exclude::Rules,
     now: Timestamp,
     keep_initiated: bool,
     has_key: bool,
@@ -218,7 +227,11 @@ impl Work<'_> {
             // The write is refused already; the rest is only looked at for more errors.
             return Ok(());
         }
-        match self.pipeline.exclusion.decide(self.pipeline.redaction.apply(event)) {
+        let (decision, is_own) = match self.pipeline.exclusion.decide(self.pipeline.redaction.apply(event)) {
+            Decision::Admitted(admitted) => (self.own.decide_after(admitted), true),
+            excluded @ Decision::Excluded { .. } => (excluded, false),
+        };
+        match decision {
             Decision::Admitted(admitted) => {
                 let sealed = seal(&admitted, salt)?;
                 self.batch.entries.push(Entry::Recorded { id: sealed.id().into() });
@@ -230,16 +243,16 @@ impl Work<'_> {
                     None
                 };
                 self.batch.items.push(Item { sealed, client_id });
+                Ok(())
             }
             Decision::Excluded { rule, event } => {
                 let level = self.pipeline.log_levels.level(event.event().severity);
                 let is_wanted = log::is_enabled(level, LevelFilter::current());
                 let canonical = is_wanted.then(|| canonical::write(event.event()).bytes);
-                self.batch.excluded.push(Excluded { rule: rule.to_owned(), level, canonical });
-                return self.entry(Entry::Excluded { excluded: rule.to_owned().into() });
+                self.batch.excluded.push(Excluded { rule: rule.to_owned(), is_own, level, canonical });
+                self.entry(Entry::Excluded { excluded: rule.to_owned().into() })
             }
         }
-        Ok(())
     }
 
     /// Adds to what the write says, each part with its length so that parts cannot run together.

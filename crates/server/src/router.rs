@@ -17,7 +17,8 @@ use utoipa_axum::routes;
 use crate::api::members::sign_in;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{
-    absent, docs, events, export, exports, groups, ingest, invitations, logs, members, roles, session, tokens,
+    absent, docs, events, export, exports, groups, ingest, invitations, logs, members, roles, rules, session, settings,
+    tokens, views,
 };
 use crate::app::App;
 use crate::asker::Asker;
@@ -65,6 +66,12 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(invitations::delete_invitation))
         .routes(routes!(invitations::resend_invitation))
         .routes(routes!(invitations::accept_invitation))
+        .routes(routes!(rules::list_rules, rules::create_rule))
+        .routes(routes!(rules::try_rule))
+        .routes(routes!(rules::get_rule, rules::change_rule, rules::delete_rule))
+        .routes(routes!(settings::get_settings, settings::change_settings))
+        .routes(routes!(views::list_views, views::create_view))
+        .routes(routes!(views::change_view, views::delete_view))
         .routes(routes!(portal::list_audit_events))
         .routes(routes!(spectra::create_export))
         .routes(routes!(spectra::get_export_status))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use trailbook_event::Field;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
 use trailbook_query::{Answer, Bucket, Cancel, Error, Facet, FieldRef, Hidden, Query, Steps};
 use trailbook_store::credential::Permission;
@@ -95,6 +96,48 @@ fn sight(caller: &Caller) -> &Sight {
     let rights = caller.rights();
     let sight = rights.sight(Permission::EventsRead).or_else(|| rights.sight(Permission::EventsLookup));
     sight.unwrap_or(NOTHING)
+}
+
+/// How much of the events of a query something holds of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Weight {
+    /// The events of which it holds.
+    pub(crate) events: u64,
+    /// All events.
+    pub(crate) of_events: u64,
+    /// The canonical bytes of those of which it holds.
+    pub(crate) bytes: u64,
+    /// The canonical bytes of all.
+    pub(crate) of_bytes: u64,
+}
+
+/// Weighs the events of a query of which something holds against all of them. It looks at these fields of them alone,
+/// which the caller's role must not hide.
+pub(crate) async fn weigh(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut query: Query,
+    fields: &[Field],
+    holds: impl Fn(&Row<'_>) -> bool + Send + 'static,
+) -> Result<Weight, Error> {
+    let hidden = sight(caller).apply(&mut query)?;
+    fields.iter().try_for_each(|field| hidden.check_field(&FieldRef::Field(*field)))?;
+    app.ledger.reading(app, caller).await?;
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| {
+        let mut weight = Weight::default();
+        trailbook_query::scan(snapshot, &query, cancel, |_, row| {
+            let bytes = hidden.strip(row.canonical).len() as u64;
+            weight.of_events += 1;
+            weight.of_bytes += bytes;
+            if holds(row) {
+                weight.events += 1;
+                weight.bytes += bytes;
+            }
+            true
+        })?;
+        Ok(weight)
+    };
+    noting_damage(app, over_events(app, caller, work).await)
 }
 
 /// Gives the events of the caller's organization that a dialect asks for, in the query's order and without its page,

@@ -25,8 +25,6 @@ pub(crate) const FOUND: StatusCode = StatusCode::OK;
 pub(crate) const RECORDED: StatusCode = StatusCode::CREATED;
 /// A part of something was read.
 pub(crate) const PART: StatusCode = StatusCode::PARTIAL_CONTENT;
-/// Something is not there any more.
-pub(crate) const REMOVED: StatusCode = StatusCode::NO_CONTENT;
 /// Something was done, and there is nothing to show of it.
 pub(crate) const DONE: StatusCode = StatusCode::NO_CONTENT;
 /// A form was taken, and another page comes next.

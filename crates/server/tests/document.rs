@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::Permission;
 use trailbook_store::members::NewMember;
+use trailbook_store::views::{NewView, View};
+use trailbook_store::{DEFAULT_ORGANIZATION, new_uuid};
 
 use crate::harness::{AUDIT, EVENTS, MINIMAL, Server, WEBHOOK, answer, run, testdata};
 
@@ -46,9 +47,11 @@ fn names(all: &[&str]) -> BTreeSet<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// A path in which members, groups, roles and invitations stand that are there, for one operation: some remove them.
+/// A path in which members, groups, roles, invitations, rules and views stand that are there, for one operation: some
+/// remove them.
 async fn with_people(server: &Server, token: &str, template: &str, n: usize) -> String {
-    if !["{role}", "{group}", "{member}", "{invitation}"].iter().any(|part| template.contains(part)) {
+    let parts = ["{role}", "{group}", "{member}", "{invitation}", "{rule}", "{view}"];
+    if !parts.iter().any(|part| template.contains(part)) {
         return template.to_owned();
     }
     let catalog = server.catalog().await;
@@ -61,13 +64,21 @@ async fn with_people(server: &Server, token: &str, template: &str, n: usize) -> 
         roles: Vec::new(),
         groups: Vec::new(),
     };
-    let member = catalog.create_member(&organization, &new).await.unwrap().uuid;
+    let member = catalog.create_member(&organization, &new).await.unwrap();
     let post = async |path: &str, body: Value| {
         answer(server.request(Method::POST, path).bearer_auth(token).body(body.to_string())).await.expect(201)
     };
     post("/api/v1/roles", json!({"name": format!("r{n}"), "permissions": ["events.read"]})).await;
     post("/api/v1/groups", json!({"name": format!("g{n}")})).await;
     let invited = post("/api/v1/invitations", json!({"emails": [format!("i{n}@acme.example")]})).await;
+    let rule = post("/api/v1/rules", json!({"name": format!("x{n}"), "event_id": [format!("x{n}")]})).await;
+    let view = new_uuid().unwrap();
+    let shared = NewView { name: "v".to_owned(), query: String::new(), is_shared: true };
+    catalog
+        .create_view(&organization, &View { id: view, member: member.id, view: shared, created_ms: 0 })
+        .await
+        .unwrap();
+    let member = member.uuid;
     for path in [
         format!("/api/v1/groups/g{n}/roles/r{n}"),
         format!("/api/v1/groups/g{n}/members/{member}"),
@@ -80,6 +91,8 @@ async fn with_people(server: &Server, token: &str, template: &str, n: usize) -> 
         .replace("{group}", &format!("g{n}"))
         .replace("{member}", &member.to_string())
         .replace("{invitation}", invited["data"][0]["id"].as_str().unwrap())
+        .replace("{rule}", rule["id"].as_str().unwrap())
+        .replace("{view}", &view.to_string())
 }
 
 #[test]
@@ -100,6 +113,8 @@ fn every_path_and_method_is_there() {
             let path_of_document = path;
             let template = path
                 .replace("/invitations/{id}", "/invitations/{invitation}")
+                .replace("/rules/{id}", "/rules/{rule}")
+                .replace("/views/{id}", "/views/{view}")
                 .replace("{orgUuid}", &uuid)
                 .replace("{organization}", DEFAULT_ORGANIZATION)
                 .replace("{format}", "cef")
@@ -134,7 +149,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 65);
+        assert_eq!(seen, 77);
     });
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::Permission;
 use trailbook_store::members::NewRole;
+use trailbook_store::views::{NewView, View};
+use trailbook_store::{DEFAULT_ORGANIZATION, new_uuid};
 
 use crate::harness::{Answer, MINIMAL, Server, WEBHOOK, answer, run};
 
@@ -281,6 +282,14 @@ async fn things(server: &Server, organization: &str, token: &str) -> Names {
     let invited = json!({"emails": ["secret@acme.example"], "roles": ["member"]});
     let invited = made("/api/v1/invitations", invited).await.expect(201);
     let member = server.member(organization, "secret-member@acme.example", &["member"]).await;
+    let rule = made("/api/v1/rules", json!({"name": "secret rule", "event_id": ["secret-rule-*"]})).await.expect(201);
+    let (catalog, view) = (server.catalog().await, new_uuid().unwrap());
+    let (own_organization, _) = catalog.organization_or_new(organization).await.unwrap();
+    let shared = NewView { name: "secret view".to_owned(), query: String::new(), is_shared: true };
+    catalog
+        .create_view(&own_organization, &View { id: view, member: member.id, view: shared, created_ms: 0 })
+        .await
+        .unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     names.of = BTreeMap::from([
         ("/api/v1/events/", id),
@@ -290,6 +299,8 @@ async fn things(server: &Server, organization: &str, token: &str) -> Names {
         ("/api/v1/groups/", text(&group["handle"])),
         ("/api/v1/invitations/", text(&invited["data"][0]["id"])),
         ("/api/v1/members/", member.uuid.to_string()),
+        ("/api/v1/rules/", text(&rule["id"])),
+        ("/api/v1/views/", view.to_string()),
     ]);
     names
 }
@@ -329,8 +340,9 @@ fn what_another_organization_has_is_as_unknown_as_what_nobody_has_on_every_route
         }
         assert!(compared >= 10, "{compared}");
         // The canary is there for those whose it is.
-        for path in ["/api/v1/events", "/api/v1/exports", "/api/v1/tokens", "/api/v1/roles", "/api/v1/members"] {
-            assert!(server.get(&acme, path).await.text().contains("secret"), "{path}");
+        for what in ["events", "exports", "tokens", "roles", "members", "rules", "views"] {
+            let path = format!("/api/v1/{what}");
+            assert!(server.get(&acme, &path).await.text().contains("secret"), "{path}");
         }
     });
 }

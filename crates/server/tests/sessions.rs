@@ -358,5 +358,9 @@ fn tokens_of_the_organization_are_made_listed_and_revoked() {
         ] {
             server.post_to(path, &all, &[], wrong.to_string()).await.problem(400, "invalid-body");
         }
+        // What was on record and did not come to pass is recorded as failed.
+        let failed = format!("{EVENTS}?source=trailbook&action=token.created&outcome=failed");
+        let failed = server.get(&all, &failed).await.expect(200);
+        assert_eq!((&failed["total"], &failed["data"][0]["targets"][0]["id"]), (&1.into(), &"x y".into()));
     });
 }

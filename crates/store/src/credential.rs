@@ -19,8 +19,9 @@ use trailbook_event::limits::{TOKEN_BYTES_MAX, TOKEN_CHARS_MIN};
 
 use crate::members::{Directory, Member, MemberId, Role};
 use crate::organization::check_name;
+use crate::rules::OwnRules;
 use crate::secret::{SecretKey, random};
-use crate::{Catalog, Error, Organization};
+use crate::{Catalog, Error, Organization, OrganizationSettings};
 
 pub use crate::permission::Permission;
 pub use entries::{Entry, NewEntry, Origin, PersonalToken};
@@ -205,12 +206,16 @@ impl Credential {
     }
 }
 
-/// All credentials that let somebody in, and all members, as they were at one version of the catalog.
+/// All credentials that let somebody in, all members, and how organizations are set up, as they were at one version of
+/// the catalog.
 #[derive(Debug, Default)]
 pub struct Credentials {
     by_hash: HashMap<[u8; 32], Arc<Credential>>,
     by_id: HashMap<CredentialId, Arc<Credential>>,
     directory: Directory,
+    /// By the number of their organization.
+    rules: HashMap<i64, Arc<OwnRules>>,
+    settings: HashMap<i64, OrganizationSettings>,
     version: i64,
 }
 
@@ -257,6 +262,16 @@ impl Credentials {
         &self.directory
     }
 
+    /// The exclusion rules of an organization.
+    pub fn rules(&self, organization: &Organization) -> Arc<OwnRules> {
+        self.rules.get(&organization.id).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// The settings of an organization.
+    pub fn settings(&self, organization: &Organization) -> OrganizationSettings {
+        self.settings.get(&organization.id).copied().unwrap_or_default()
+    }
+
     /// The version of the catalog's credentials that they are of.
     pub fn version(&self) -> i64 {
         self.version
@@ -264,7 +279,8 @@ impl Credentials {
 }
 
 impl Catalog {
-    /// A number that grows with every change of a credential, a member, a group or a role.
+    /// A number that grows with every change of a credential, a member, a group or a role, and of an organization's
+    /// rules and settings.
     pub async fn credentials_version(&self) -> Result<i64, Error> {
         sqlx::query_scalar("SELECT value FROM counters WHERE name = 'credentials_version'")
             .fetch_one(self.pool())
@@ -272,7 +288,7 @@ impl Catalog {
             .map_err(Error::catalog("reading the version of its credentials"))
     }
 
-    /// All credentials that let somebody in, and all members.
+    /// All credentials that let somebody in, all members, and how organizations are set up.
     pub async fn credentials(&self) -> Result<Credentials, Error> {
         let doing = Error::catalog("reading credentials");
         let version = self.credentials_version().await?;
@@ -297,8 +313,9 @@ impl Catalog {
             }
         }
         let directory = Directory::read(&mut tx).await?;
+        let (rules, settings) = (tx.all_rules().await?, tx.all_settings().await?);
         tx.commit().await?;
-        Ok(Credentials { by_hash, by_id, directory, version })
+        Ok(Credentials { by_hash, by_id, directory, rules, settings, version })
     }
 }
 

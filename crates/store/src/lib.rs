@@ -12,7 +12,9 @@ pub mod clock;
 pub mod credential;
 pub mod members;
 pub mod recent;
+pub mod rules;
 pub mod segment;
+pub mod views;
 
 mod catalog;
 mod check;
@@ -58,7 +60,9 @@ pub use journal::{Append, Appended, Fingerprint, Item, KeyHash, Remember};
 use logs::Purpose;
 pub use logs::{Cosigned, Frozen, Log, LogOptions, Proof, Prover, Published, freeze};
 pub use operator::{NotedDeed, OperatorDeed};
-pub use organization::{DEFAULT_ORGANIZATION, LogEntry, Organization, SYSTEM_ORGANIZATION, new_uuid};
+pub use organization::{
+    DEFAULT_ORGANIZATION, DefaultRange, LogEntry, Organization, OrganizationSettings, SYSTEM_ORGANIZATION, new_uuid,
+};
 pub use recent::{Frame, LogNumber, Row, SegmentPart, Snapshot};
 pub use secret::SecretKey;
 pub use segment::Segment;

@@ -1,5 +1,7 @@
 //! Organizations: the tenants. Each has one open log.
 
+mod settings;
+
 use std::collections::HashMap;
 
 use sqlx::Row as _;
@@ -9,6 +11,8 @@ use crate::secret::random;
 use crate::{Catalog, Error, logs};
 use trailbook_event::Uuid;
 use trailbook_event::limits::NAME_CHARS_MAX;
+
+pub use settings::{DefaultRange, OrganizationSettings};
 
 /// The organization that every catalog starts with.
 pub const DEFAULT_ORGANIZATION: &str = "default";

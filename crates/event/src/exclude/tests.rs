@@ -215,3 +215,30 @@ fn rules_have_a_limit() {
     assert!(many(RULES_MAX).is_ok());
     assert!(many(RULES_MAX + 1).is_err());
 }
+
+#[test]
+fn rules_show_their_patterns_and_what_they_keep_out() {
+    let rules = Rules::new(&configs(r#"[{"name":"a","actorId":["x*","y"]},{"name":"b","eventId":"z"}]"#)).unwrap();
+    let shown: Vec<(&str, Vec<&str>, Vec<&str>)> =
+        rules.iter().map(|one| (one.name(), one.actor_patterns().collect(), one.event_patterns().collect())).collect();
+    assert_eq!(shown, [("a", vec!["x*", "y"], vec![]), ("b", vec![], vec!["z"])]);
+    let found = |actor: &str, action: &str| rules.find(actor, action).map(|one| one.name().to_owned());
+    assert_eq!(found("x1", "z").as_deref(), Some("a"), "the first that matches decides");
+    assert_eq!((found("", "z").as_deref(), found("", "y")), (Some("b"), None));
+}
+
+#[test]
+fn what_some_rules_let_through_others_may_keep_out() {
+    let first = Rules::new(&configs(r#"[{"name":"first","eventId":"a"}]"#)).unwrap();
+    let second = Rules::new(&configs(r#"[{"name":"second","eventId":["a","b"]}]"#)).unwrap();
+    let decided = |action: &str| match first.decide(redact::Rules::default().apply(event(None, action))) {
+        Decision::Excluded { rule, .. } => Some(rule.to_owned()),
+        Decision::Admitted(admitted) => match second.decide_after(admitted) {
+            Decision::Excluded { rule, .. } => Some(rule.to_owned()),
+            Decision::Admitted(_) => None,
+        },
+    };
+    assert_eq!(decided("a").as_deref(), Some("first"));
+    assert_eq!(decided("b").as_deref(), Some("second"));
+    assert_eq!(decided("c"), None);
+}

@@ -1,5 +1,6 @@
 //! How many matching events there are of each value of a field, and in each step of time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use trailbook_event::limits::{FACET_VALUES_MAX, HISTOGRAM_STEPS_MAX};
@@ -55,7 +56,7 @@ pub fn facet(
     let counts = search(snapshot, query, cancel, |search| search.facet(&site))?;
     let mut values = Vec::with_capacity(counts.len());
     for (value, count) in counts {
-        values.push((unescaped(&value), count));
+        values.push((unescaped(&value).into_owned(), count));
     }
     let distinct = values.len() as u64;
     values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -223,15 +224,15 @@ fn add_row(counts: &mut Counts, site: &Site, row: &trailbook_store::Row<'_>) -> 
     }
 }
 
-/// The text of an escaped value.
-fn unescaped(value: &[u8]) -> String {
+/// The text of a value as it stands in canonical bytes: escaped, without its quotation marks.
+pub fn unescaped(value: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(value);
     if !text.contains('\\') {
-        return text.into_owned();
+        return text;
     }
     let quoted = format!("\"{text}\"");
     match trailbook_event::json::parse(quoted.as_bytes()) {
-        Ok(trailbook_event::json::Value::String(text)) => text.into_owned(),
-        _ => text.into_owned(),
+        Ok(trailbook_event::json::Value::String(text)) => text.into_owned().into(),
+        _ => text,
     }
 }

@@ -28,6 +28,8 @@ use utoipa::{Modify, OpenApi};
         (name = "logs", description = "What proves that nothing was changed or left out"),
         (name = "members", description = "People of the organization, their groups, and the roles that say what they \
                                           may do"),
+        (name = "settings", description = "How the organization is set up: what it keeps out of its log, what the \
+                                           console shows first, and saved views"),
         (name = "Spotify Portal", description = "The audit log API of Spotify Portal for Backstage"),
         (name = "Spectra Assure", description = "The audit-log exports of the Spectra Assure Portal"),
         (name = "Port", description = "The audit log API of Port"),

@@ -126,11 +126,12 @@ pub(super) async fn record(
     Asked { key, keep_initiated, form }: Asked,
 ) -> Result<Response, Problem> {
     let reading = Reading { is_ndjson, keep_initiated, has_key: key.is_some(), form };
+    let own = app.auth.current().rules(caller.organization());
     let batch = if whole.bytes.len() <= INLINE_BYTES_MAX {
-        app.pipeline.prepare(&whole.bytes, reading)?
+        app.pipeline.prepare(&whole.bytes, reading, own.ready())?
     } else {
         let (app, bytes) = (Arc::clone(app), whole.bytes.clone());
-        let work = move || app.pipeline.prepare(&bytes, reading);
+        let work = move || app.pipeline.prepare(&bytes, reading, own.ready());
         tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(Kind::Internal, "a write stopped"))??
     };
     let remember = key.map(|key| Remember {

@@ -13,6 +13,7 @@ use trailbook_event::{Timestamp, Uuid};
 use utoipa::ToSchema;
 
 use super::events::{decoded, json, refuse_parameters, uuid_of};
+use super::people::done;
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
 use crate::asker::Asker;
@@ -189,7 +190,7 @@ pub(crate) async fn delete_export(
     let caller = app.auth.exports_caller(&Asker::of(request.extensions())).await?;
     refuse_parameters(&request)?;
     match orders::remove(&app, &caller, uuid_of(&id)?).await? {
-        true => Ok(status::REMOVED.into_response()),
+        true => Ok(done()),
         false => Err(missing(&id)),
     }
 }

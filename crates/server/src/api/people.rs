@@ -1,4 +1,5 @@
-//! What the paths about members, groups, roles, invitations, tokens and sessions have in common.
+//! What the paths about members, groups, roles, invitations, tokens, sessions, rules, settings and views have in
+//! common.
 //!
 //! Who changes something is let do it if they have the permission, and if nobody gets more by it than they have
 //! themselves. It is recorded before it is done; afterwards this server knows of it at once.
@@ -97,8 +98,10 @@ pub(crate) fn writer<'a>(app: &'a App, request: &Request) -> impl Future<Output 
     caller(app, request, Permission::MembersWrite)
 }
 
+/// The caller of a path without parameters in its URL that needs a permission.
+///
 /// No async fn: a request cannot be looked at while something is waited for.
-fn caller<'a>(
+pub(crate) fn caller<'a>(
     app: &'a App,
     request: &Request,
     permission: Permission,

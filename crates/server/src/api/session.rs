@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trailbook_event::Uuid;
 use trailbook_store::credential::{Kind as Holder, Permission};
@@ -12,7 +12,7 @@ use trailbook_store::members::{Member, MemberChange, Session};
 use utoipa::ToSchema;
 
 use super::events::{refuse_parameters, uuid_of};
-use super::people::{changed, found, made, read_request, record, time};
+use super::people::{act, attempt, done, found, made, read_request, time};
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::app::App;
 use crate::asker::Asker;
@@ -20,7 +20,6 @@ use crate::auth::Caller;
 use crate::own::{Deed, target};
 use crate::password::{Password, PasswordError, Person};
 use crate::sign_in::{self, Refused, Typed};
-use crate::status;
 
 /// What signs somebody in.
 #[derive(Deserialize, ToSchema)]
@@ -101,6 +100,9 @@ pub(crate) struct Me {
     roles: Vec<String>,
     /// What may be done.
     permissions: Vec<PermissionHeld>,
+    /// Which range of time the console shows first, `24h` or `30d`; for whoever may read events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_range: Option<&'static str>,
     /// What the header `x-csrf-token` must hold, for a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
@@ -218,7 +220,7 @@ pub(crate) async fn delete_session(State(app): State<Arc<App>>, request: Request
     let caller = app.auth.caller(&asker).await?;
     let session = caller.session().ok_or_else(no_session)?;
     sign_out(&app, &caller, session).await?;
-    let mut response = status::REMOVED.into_response();
+    let mut response = done();
     set_cookies(&mut response, &[app.auth.session_cookie(&asker, None)]);
     Ok(response)
 }
@@ -226,8 +228,8 @@ pub(crate) async fn delete_session(State(app): State<Arc<App>>, request: Request
 /// Ends the session that a caller is in.
 pub(crate) async fn sign_out(app: &App, caller: &Caller, session: &Session) -> Result<(), Problem> {
     let deed = Deed::of(caller, "user.logout", "logout", format!("{} signed out", caller.name()));
-    record(app, deed.to(vec![target("session", session.id, None)])).await?;
-    app.store.catalog().end_session(session.member, session.id).await?;
+    let deed = deed.to(vec![target("session", session.id, None)]);
+    attempt(app, deed, app.store.catalog().end_session(session.member, session.id)).await?;
     Ok(())
 }
 
@@ -270,6 +272,9 @@ impl Me {
             groups: groups.iter().map(|group| group.handle.clone()).collect(),
             roles: current.roles_of(caller.own()).iter().map(|role| role.handle.clone()).collect(),
             permissions: caller.rights().permissions().map(held).collect(),
+            default_range: caller
+                .has(Permission::EventsRead)
+                .then(|| current.settings(caller.organization()).default_range.name()),
             csrf_token: caller.session().and_then(|_| app.auth.csrf_token(asker)),
         }
     }
@@ -310,6 +315,7 @@ pub(crate) async fn change_me(State(app): State<Arc<App>>, request: Request) -> 
     let member = signed_in(&caller)?;
     let body: MeBody = read_request(&app, request).await?;
     let mut change = MemberChange { name: body.name, ..MemberChange::default() };
+    change.check()?;
     let mut action = "user.updated";
     if let Some(password) = body.password {
         let current = Password::new(body.current_password.unwrap_or_default());
@@ -318,10 +324,9 @@ pub(crate) async fn change_me(State(app): State<Arc<App>>, request: Request) -> 
         action = "user.password_changed";
     }
     let deed = Deed::of(&caller, action, "update", format!("{} changed their account", member.email));
-    record(&app, deed.to(vec![target("user", member.uuid, Some(&member.email))])).await?;
-    app.store.catalog().change_member(caller.organization(), member.id, &change).await?;
-    changed(&app).await?;
-    Ok(status::REMOVED.into_response())
+    let deed = deed.to(vec![target("user", member.uuid, Some(&member.email))]);
+    act(&app, deed, app.store.catalog().change_member(caller.organization(), member.id, &change)).await?;
+    Ok(done())
 }
 
 async fn hash_new(app: &App, caller: &Caller, password: Password) -> Result<String, Problem> {
@@ -393,15 +398,18 @@ pub(crate) async fn delete_my_session(
     refuse_parameters(&request)?;
     let member = signed_in(&caller)?;
     let id = uuid_of(&id)?;
-    let missing = || Problem::new(Kind::NotFound, format!("you have no session {id}"));
+    let missing = || trailbook_store::Error::Missing(format!("you have no session {id}"));
     let sessions = app.store.catalog().sessions(member).await?;
     let session = sessions.iter().find(|session| session.id == id).ok_or_else(missing)?;
     let deed = Deed::of(&caller, "session.revoked", "delete", format!("{} ended a session", member.email));
-    record(&app, deed.to(vec![target("session", session.id, None)])).await?;
-    match app.store.catalog().end_session(member.id, id).await? {
-        true => Ok(status::REMOVED.into_response()),
-        false => Err(missing()),
-    }
+    let effect = async {
+        match app.store.catalog().end_session(member.id, id).await? {
+            true => Ok(()),
+            false => Err(missing()),
+        }
+    };
+    attempt(&app, deed.to(vec![target("session", session.id, None)]), effect).await?;
+    Ok(done())
 }
 
 impl SessionList {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trailbook_event::Uuid;
 use trailbook_event::limits::TOKEN_DAYS_MAX;
@@ -11,14 +11,13 @@ use trailbook_store::credential::{Entry, Grant, NewEntry, Origin, Permission, Pe
 use utoipa::ToSchema;
 
 use super::events::{refuse_parameters, uuid_of};
-use super::people::{changed, found, made, read_request, record, refuse_beyond, time};
+use super::people::{act, done, found, made, read_request, refuse_beyond, time};
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::session::signed_in;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::auth::rights::Rights;
 use crate::own::{Deed, target, texts};
-use crate::status;
 
 /// Days that a personal access token holds, where nothing is said.
 const DAYS_DEFAULT: i64 = 90;
@@ -176,13 +175,12 @@ pub(crate) async fn create_token(State(app): State<Arc<App>>, request: Request) 
     let value = body.value.map_or_else(new_token, Ok)?;
     let deed = Deed::of(&caller, "token.created", "create", format!("The token {:?} was made", body.name));
     let deed = deed.to(vec![target("token", &body.name, None)]);
-    record(&app, deed.with(vec![("scopes".into(), texts(body.scopes))])).await?;
+    let deed = deed.with(vec![("scopes".into(), texts(body.scopes))]);
     let organization = caller.organization().clone();
     let (name, token) = (body.name, value.clone());
     let grant = Some(Grant { scopes, restrictions });
     let new = NewEntry { organization, name: name.clone(), token, grant, expires_ms };
-    app.store.catalog().create_entry(new).await?;
-    changed(&app).await?;
+    act(&app, deed, app.store.catalog().create_entry(new)).await?;
     let entries = app.store.catalog().entries().await?;
     let uuid = caller.organization().uuid();
     let own = entries.iter().find(|entry| entry.organization_uuid == uuid && entry.name == name);
@@ -216,10 +214,9 @@ pub(crate) async fn delete_token(
     let own = entries.iter().find(|entry| entry.organization_uuid == uuid && entry.uuid == id);
     let own = own.ok_or_else(|| missing(id))?;
     let deed = Deed::of(&caller, "token.revoked", "delete", format!("The token {:?} was revoked", own.name));
-    record(&app, deed.to(vec![target("token", &own.name, None)])).await?;
-    app.store.catalog().revoke_entry(caller.organization(), &own.name).await?;
-    changed(&app).await?;
-    Ok(status::REMOVED.into_response())
+    let deed = deed.to(vec![target("token", &own.name, None)]);
+    act(&app, deed, app.store.catalog().revoke_entry(caller.organization(), &own.name)).await?;
+    Ok(done())
 }
 
 /// Lists one's own tokens.
@@ -273,10 +270,10 @@ pub(crate) async fn create_my_token(State(app): State<Arc<App>>, request: Reques
     let value = new_token()?;
     let deed = Deed::of(&caller, "user.pat.created", "create", format!("The token {:?} was made", body.name));
     let deed = deed.to(vec![target("token", &body.name, None)]);
-    record(&app, deed.with(vec![("scopes".into(), texts(body.scopes))])).await?;
+    let deed = deed.with(vec![("scopes".into(), texts(body.scopes))]);
     let (organization, given) = (caller.organization(), (scopes, Some(expires_ms)));
-    let token = app.store.catalog().create_personal_token(organization, member, (&body.name, &value), given).await?;
-    changed(&app).await?;
+    let effect = app.store.catalog().create_personal_token(organization, member, (&body.name, &value), given);
+    let token = act(&app, deed, effect).await?;
     Ok(made(&TokenMade { token: TokenOut::of_personal(&token), value }))
 }
 
@@ -305,12 +302,14 @@ pub(crate) async fn delete_my_token(
     let tokens = app.store.catalog().personal_tokens(member).await?;
     let token = tokens.iter().find(|token| token.uuid == id).ok_or_else(|| missing(id))?;
     let deed = Deed::of(&caller, "user.pat.revoked", "delete", format!("The token {:?} was revoked", token.name));
-    record(&app, deed.to(vec![target("token", &token.name, None)])).await?;
-    if !app.store.catalog().revoke_personal_token(member, id).await? {
-        return Err(missing(id));
-    }
-    changed(&app).await?;
-    Ok(status::REMOVED.into_response())
+    let effect = async {
+        match app.store.catalog().revoke_personal_token(member, id).await? {
+            true => Ok(()),
+            false => Err(trailbook_store::Error::Missing(format!("there is no token {id}"))),
+        }
+    };
+    act(&app, deed.to(vec![target("token", &token.name, None)]), effect).await?;
+    Ok(done())
 }
 
 fn missing(id: Uuid) -> Problem {

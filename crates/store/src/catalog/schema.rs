@@ -225,6 +225,32 @@ pub(super) const STEPS: &[&[&str]] = &[
         message TEXT NOT NULL,
         noted_ms BIGINT NOT NULL)",
     ],
+    &[
+        // actors and events are JSON lists of patterns; an empty one is for all.
+        "CREATE TABLE exclusion_rules (
+        id BIGINT PRIMARY KEY,
+        uuid TEXT NOT NULL UNIQUE,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        name TEXT NOT NULL,
+        actors TEXT NOT NULL,
+        events TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        UNIQUE (organization, name))",
+        // An organization without a row has the defaults.
+        "CREATE TABLE organization_settings (
+        organization BIGINT PRIMARY KEY REFERENCES organizations (id),
+        default_range TEXT NOT NULL)",
+        "CREATE TABLE views (
+        id BIGINT PRIMARY KEY,
+        uuid TEXT NOT NULL UNIQUE,
+        organization BIGINT NOT NULL REFERENCES organizations (id),
+        member BIGINT NOT NULL,
+        name TEXT NOT NULL,
+        query TEXT NOT NULL,
+        is_shared BIGINT NOT NULL,
+        created_ms BIGINT NOT NULL)",
+        "CREATE INDEX views_by_organization ON views (organization)",
+    ],
 ];
 
 /// Where the number of applied steps is kept. Made before the steps.

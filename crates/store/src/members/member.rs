@@ -237,7 +237,8 @@ impl Catalog {
         tx.commit_with_admin(organization, admins).await
     }
 
-    /// Removes a member: they are signed out everywhere, and their tokens are revoked. What they did stays recorded.
+    /// Removes a member: they are signed out everywhere, their tokens are revoked, and their views go with them. What
+    /// they did stays recorded.
     pub async fn remove_member(&self, organization: &Organization, id: MemberId) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         tx.touch_credentials().await?;
@@ -246,6 +247,9 @@ impl Catalog {
         tx.run("DELETE FROM sessions WHERE member = $1", &[id.0]).await?;
         tx.run("DELETE FROM member_roles WHERE member = $1", &[id.0]).await?;
         tx.run("DELETE FROM group_members WHERE member = $1", &[id.0]).await?;
+        // Whoever makes a view now stands in line, so that none stays behind.
+        tx.next_id("views").await?;
+        tx.run("DELETE FROM views WHERE member = $1", &[id.0]).await?;
         tx.run(
             "UPDATE credentials SET token_hash = NULL, revoked_ms = $1 WHERE member = $2 AND revoked_ms IS NULL",
             &[now_ms, id.0],
