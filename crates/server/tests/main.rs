@@ -8,6 +8,7 @@ mod bad_events;
 mod bad_requests;
 mod bodies;
 mod browser;
+mod demo;
 mod differential;
 mod document;
 mod drain;
