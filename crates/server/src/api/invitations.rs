@@ -51,7 +51,7 @@ pub(crate) struct InvitationsIn {
 pub(crate) struct InvitationOut {
     /// Its id, a UUID.
     id: String,
-    /// What it is for: `join`, `first-admin` or `new-password`.
+    /// What it is for: `join`, `first-admin`, `new-password` or `sign-in`.
     kind: &'static str,
     /// Whose it is; absent where it is for whoever has the link.
     #[serde(skip_serializing_if = "Option::is_none")]
