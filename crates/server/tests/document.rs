@@ -134,7 +134,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 65);
+        assert_eq!(seen, 66);
     });
 }
 

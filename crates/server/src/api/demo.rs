@@ -43,6 +43,8 @@ pub(crate) struct DemoOut {
         (status = 401, description = "No valid token", body = ProblemDocument),
         (status = 403, description = "The token lacks events.write", body = ProblemDocument),
         (status = 409, description = "The log has other events", body = ProblemDocument),
+        (status = 413, description = "There is a body, above a limit", body = ProblemDocument),
+        (status = 500, description = "The server failed", body = ProblemDocument),
         (status = 503, description = "The server cannot take it now; try again", body = ProblemDocument),
         (status = 507, description = "The disk is full or nearly so; try again later", body = ProblemDocument),
     )
