@@ -2,7 +2,7 @@
 //!
 //! Part of the events is what a Backstage backend logged in a test run: only their times are ours. The others are made
 //! up, in the words of Port, Spectra Assure and WSO2. Each says in `meta.demo` which it is, and all are spread over the
-//! 24 hours before they are loaded. What the rules of this server exclude or redact is excluded or redacted of them too.
+//! 24 hours before they are loaded. What the rules of this server exclude or redact is excluded or redacted here too.
 //!
 //! They are recorded together or not at all, by the server itself, with ids that are made of the organization and the
 //! place of each: so nothing is recorded twice, whoever loads them at the same time.

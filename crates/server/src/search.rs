@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
-use trailbook_query::{
-    Answer, Bucket, Cancel, Condition, Error, Facet, FieldRef, Hidden, Page, Query, Start, Steps,
-};
+use trailbook_query::{Answer, Bucket, Cancel, Condition, Error, Facet, FieldRef, Hidden, Page, Query, Start, Steps};
 use trailbook_store::credential::Permission;
 use trailbook_store::{Organization, Row, Snapshot};
 
@@ -76,7 +74,7 @@ async fn answer(app: &Arc<App>, caller: &Caller, query: Query, hidden: Hidden) -
         strip(&hidden, &mut answer);
         Ok(answer)
     };
-    let answer = noting_damage(app, over_events(app, caller.organization(), work).await)?;
+    let answer = noting_damage(app, over_events(app, caller, work).await)?;
     app.ledger.read(app, caller, answer.events.len() as u64).await;
     Ok(answer)
 }
@@ -98,7 +96,7 @@ pub(crate) async fn count(
 ) -> Result<u64, Error> {
     let query = Query { conditions, page: Page { limit: 1, start: Start::Offset(0) }, ..Query::default() };
     let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::run(snapshot, &query, cancel);
-    let answer = noting_damage(app, over_events(app, organization, work).await)?;
+    let answer = noting_damage(app, over_log(app, organization, work).await)?;
     Ok(answer.total.unwrap_or_default())
 }
 
@@ -130,12 +128,20 @@ pub(crate) async fn scan<T: Send + 'static>(
         })?;
         Ok((made, events))
     };
-    let (made, events) = noting_damage(app, over_events(app, caller.organization(), work).await)?;
+    let (made, events) = noting_damage(app, over_events(app, caller, work).await)?;
     app.ledger.read(app, caller, events).await;
     Ok(made)
 }
 
 async fn over_events<T: Send + 'static>(
+    app: &Arc<App>,
+    caller: &Caller,
+    work: impl FnOnce(&Snapshot, &Cancel) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    over_log(app, caller.organization(), work).await
+}
+
+async fn over_log<T: Send + 'static>(
     app: &Arc<App>,
     organization: &Organization,
     work: impl FnOnce(&Snapshot, &Cancel) -> Result<T, Error> + Send + 'static,

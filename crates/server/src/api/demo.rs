@@ -31,8 +31,9 @@ pub(crate) struct DemoOut {
 
 /// Loads the demo's events.
 ///
-/// A day of a company in the words of four portals, spread over the last 24 hours; each says so in `meta.demo`. The log of
-/// the organization must have no events but the server's own. Loaded again, nothing is recorded twice. There is no body.
+/// A day of a company in the words of four portals, spread over the last 24 hours; each says so in `meta.demo`. The
+/// log of the organization must have no events but the server's own. Loaded again, nothing is recorded twice. There is
+/// no body.
 #[utoipa::path(
     post, path = "/api/v1/demo", tag = "events", operation_id = "load_demo",
     security(("token" = ["events.write"])),
