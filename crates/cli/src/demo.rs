@@ -1,40 +1,34 @@
-//! `trailbook demo`: a server with real events in it, to look at within a minute.
+//! `trailbook demo`: a server with events in it, to look at within a minute.
 //!
-//! The events are what a Backstage backend logged in a test run; only their times are ours, and each says so. The
-//! folder remembers its demo in `demo.json`, so a second run goes on with it and records nothing twice.
-//!
-//! On a crash while events are loaded: the next run loads the same lines with the same ids, so each is recorded once.
+//! The server has the events and loads them itself, together or not at all. The folder remembers the demo's token in
+//! `demo.json`, so a second run goes on with it and records nothing twice.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use trailbook_event::Timestamp;
+use serde_json::json;
 use trailbook_server::log;
 use trailbook_server::settings::{ExternalAccess, LISTEN_DEFAULT, Layer, LogFormat, LogLevel};
 use trailbook_store::credential::{Grant, Permission, new_token};
 use trailbook_store::{Catalog, Clock, DEFAULT_ORGANIZATION};
 
-use crate::client::{Client, Server};
 use crate::exit::{Error, Exit};
 use crate::files;
 use crate::output;
-use crate::send::{self, Load, Tally};
 use crate::serve::{self, Signals};
 
-const EVENTS: &str = include_str!("../../../testdata/backstage-audit.ndjson");
-/// What each event of the demo says of its time.
-const LABEL: &str = "occurred_at is spread over the last 24 hours";
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// How long a session of the demo lasts, used or not: as long as the link that begins it.
+const SESSION_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Start a server with real events to look at
+/// Start a server with a day's events to look at
 ///
-/// It loads what a Backstage backend logged, spread over the last 24 hours, prints a token and three requests to paste,
-/// and serves until a signal. A second run goes on with its folder.
+/// It loads what a Backstage backend logged and examples of other portals, spread over the last 24 hours, prints a link
+/// that signs in once, a token and three requests to paste, and serves until a signal. A second run goes on with its
+/// folder.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -49,20 +43,20 @@ pub(crate) struct Arguments {
 /// What `demo.json` remembers.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
-    started_at_ms: i64,
     token: String,
-    loaded: bool,
-    recorded: u64,
-    excluded: u64,
-    dropped: u64,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     log::init(LogFormat::Text, LogLevel::Warn);
     files::allow_many();
-    let mut state = State::of(&arguments.data_dir)?;
-    let layer =
-        Layer { data_dir: Some(arguments.data_dir.clone()), listen: Some(arguments.listen), ..Layer::default() };
+    let state = State::of(&arguments.data_dir)?;
+    let layer = Layer {
+        data_dir: Some(arguments.data_dir.clone()),
+        listen: Some(arguments.listen),
+        session_idle_ms: Some(SESSION_MS),
+        session_age_ms: Some(SESSION_MS),
+        ..Layer::default()
+    };
     let mut settings = layer.resolve()?;
     settings.external_access.push(ExternalAccess {
         organization: DEFAULT_ORGANIZATION.to_owned(),
@@ -74,19 +68,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let signals = Signals::new()?;
     let running = serve::start(settings).await?;
     let url = serve::base_url(running.address(), running.is_tls());
-    let admin = running.first_admin_path().await.map_err(serve::failed)?;
-    let serving = running.run_until(signals.first());
-    tokio::pin!(serving);
-    tokio::select! {
-        ended = &mut serving => return ended.map(|()| Exit::Done).map_err(serve::failed),
-        loaded = state.load(&url, &arguments.data_dir) => loaded?,
-    }
-    // The server is there whether or not anybody reads this.
+    let events = running.load_demo().await.map_err(serve::failed)?;
+    let sign_in = running.demo_sign_in_path().await.map_err(serve::failed)?;
     let key = key_of_log(&arguments.data_dir).await?;
-    for line in state.introduction(&url, &arguments.data_dir, &key, admin.as_deref()) {
+    // The server is there whether or not anybody reads this.
+    for line in state.introduction(&url, &arguments.data_dir, &key, (events, &sign_in)) {
         let _ = output::line(&line);
     }
-    serving.await.map_err(serve::failed)?;
+    running.run_until(signals.first()).await.map_err(serve::failed)?;
     Ok(Exit::Done)
 }
 
@@ -114,8 +103,7 @@ impl State {
         if fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(Error::Usage(format!("{shown} is not empty and no demo; name another folder with --data-dir")));
         }
-        let started_at_ms = Clock::system().now_ms();
-        let state = Self { started_at_ms, token: new_token()?, loaded: false, recorded: 0, excluded: 0, dropped: 0 };
+        let state = Self { token: new_token()? };
         state.keep(folder)?;
         Ok(state)
     }
@@ -131,22 +119,8 @@ impl State {
         write().map_err(|error| Error::Failed(format!("writing {}: {error}", path.display())))
     }
 
-    /// Sends the events, unless that was done.
-    async fn load(&mut self, url: &str, folder: &Path) -> Result<(), Error> {
-        if self.loaded {
-            return Ok(());
-        }
-        let server = Server { url: url.to_owned(), token: self.token.clone(), ca_cert: None };
-        let client = Client::new(&server, send::PATIENCE)?;
-        let events = events(self.started_at_ms)?;
-        let load = Load::new(&client, "demo".to_owned(), "the demo's events".to_owned());
-        let Tally { recorded, excluded, dropped, .. } = load.send(Cursor::new(events.into_bytes())).await?;
-        *self = Self { loaded: true, recorded, excluded, dropped, token: self.token.clone(), ..*self };
-        self.keep(folder)
-    }
-
     /// What a person who tries Trailbook needs.
-    fn introduction(&self, url: &str, folder: &Path, key: &str, admin: Option<&str>) -> Vec<String> {
+    fn introduction(&self, url: &str, folder: &Path, key: &str, (events, sign_in): (u64, &str)) -> Vec<String> {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let curl = format!("curl -sS -H 'Authorization: Bearer {}'", self.token);
         let event = json!({
@@ -155,20 +129,15 @@ impl State {
             "actor": {"type": "user", "id": "user:default/jane"},
             "message": "Jane signed in",
         });
-        let sign_in = match admin {
-            Some(path) => format!("sign in {url}{path} makes whoever opens it first the admin"),
-            None => format!("sign in {url}/sign-in"),
-        };
         vec![
             format!("Trailbook runs at {url}"),
-            sign_in,
+            format!("sign in {url}{sign_in} (once, within 24 hours, as Demo admin)"),
             format!("folder  {}", folder.display()),
             format!("token   {}", self.token),
             format!("key     {key}, the log's"),
             format!(
-                "events  {} of a Backstage backend, spread over the last 24 hours before the first run ({} records \
-                 that an action began were dropped, {} excluded by a rule)",
-                self.recorded, self.dropped, self.excluded
+                "events  {events} of a company's day, spread over the 24 hours before the first run: what a Backstage \
+                 backend logged, and examples of Port, Spectra Assure and WSO2"
             ),
             String::new(),
             "The newest five that failed, by Trailbook's own API:".to_owned(),
@@ -185,43 +154,5 @@ impl State {
             String::new(),
             "Ctrl-C stops it.".to_owned(),
         ]
-    }
-}
-
-/// The demo's lines, with times that end when the demo began. They depend on nothing else, so they are the same again.
-fn events(started_at_ms: i64) -> Result<String, Error> {
-    let lines: Vec<&str> = EVENTS.lines().collect();
-    let last = i64::try_from(lines.len().saturating_sub(1).max(1)).unwrap_or(i64::MAX);
-    let mut out = String::with_capacity(EVENTS.len() + lines.len() * 128);
-    for (i, line) in (0..).zip(lines) {
-        let mut event: Map<String, Value> = serde_json::from_str(line)
-            .map_err(|error| Error::Failed(format!("reading line {} of the demo's events: {error}", i + 1)))?;
-        let occurred_at = Timestamp::from_millis(started_at_ms - DAY_MS + DAY_MS * i / last);
-        event.insert("timestamp".to_owned(), occurred_at.to_string().into());
-        let meta = event.entry("meta").or_insert_with(|| json!({}));
-        if let Some(meta) = meta.as_object_mut() {
-            meta.insert("demo".to_owned(), LABEL.into());
-        }
-        out.push_str(&Value::Object(event).to_string());
-        out.push('\n');
-    }
-    Ok(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{DAY_MS, EVENTS, events};
-
-    #[test]
-    fn events_are_spread_over_a_day_and_say_so() {
-        let start_ms = 1_768_478_400_000;
-        let text = events(start_ms).unwrap();
-        assert_eq!(text.lines().count(), EVENTS.lines().count());
-        let (first, last) = (text.lines().next().unwrap(), text.lines().last().unwrap());
-        assert!(first.contains(r#""timestamp":"2026-01-14T12:00:00.000Z""#), "{first}");
-        assert!(last.contains(r#""timestamp":"2026-01-15T12:00:00.000Z""#), "{last}");
-        assert!(text.lines().all(|line| line.contains(r#""demo":"occurred_at is spread over the last 24 hours""#)));
-        assert_eq!(text, events(start_ms).unwrap());
-        assert_eq!(DAY_MS, 86_400_000);
     }
 }

@@ -26,7 +26,7 @@ use batch::Batch;
 use lines::Line;
 
 /// How long a server that does not answer is asked again.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long an input may pause before what came so far is sent.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -77,23 +77,23 @@ fn form(name: &str) -> Result<Form, String> {
 
 /// What became of the lines of one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+struct Tally {
     /// Recorded, now or before.
-    pub(crate) recorded: u64,
+    recorded: u64,
     /// Of these, recorded before.
-    pub(crate) before: u64,
+    before: u64,
     /// Kept out by an exclusion rule.
-    pub(crate) excluded: u64,
+    excluded: u64,
     /// Records of outcome `initiated`.
-    pub(crate) dropped: u64,
+    dropped: u64,
     /// Lines that are no events.
-    pub(crate) passed_over: u64,
+    passed_over: u64,
     /// Lines that are wrong.
-    pub(crate) refused: u64,
+    refused: u64,
 }
 
 impl Tally {
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         format!(
             "recorded {} ({} of them before), excluded {}, dropped {}, passed over {}, refused {}",
             self.recorded, self.before, self.excluded, self.dropped, self.passed_over, self.refused
@@ -121,7 +121,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Error> {
 }
 
 /// The sending of one input.
-pub(crate) struct Load<'a> {
+struct Load<'a> {
     client: &'a Client,
     run: String,
     /// What messages call the input.
@@ -135,15 +135,9 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    pub(crate) fn new(client: &'a Client, run: String, label: String) -> Self {
+    fn new(client: &'a Client, run: String, label: String) -> Self {
         let (form, progress) = (Form::default(), ProgressBar::hidden());
         Self { client, run, label, form, keep_initiated: false, progress, tally: Tally::default(), lines: 0 }
-    }
-
-    /// Sends all lines, and says what became of them.
-    pub(crate) async fn send(mut self, input: impl BufRead + Send + 'static) -> Result<Tally, Error> {
-        self.all(input).await?;
-        Ok(self.tally)
     }
 
     async fn all(&mut self, input: impl BufRead + Send + 'static) -> Result<(), Error> {

@@ -61,7 +61,7 @@ pub(crate) fn failed(error: trailbook_server::Error) -> Error {
     use trailbook_server::Error as Server;
     match error {
         Server::AddressInUse(_) | Server::Listen { .. } | Server::Setting(_) => Error::Usage(error.to_string()),
-        Server::Ahead(_) | Server::Witnesses(_) => Error::Failed(error.to_string()),
+        Server::Ahead(_) | Server::Witnesses(_) | Server::Demo(_) => Error::Failed(error.to_string()),
         Server::Store(error) => error.into(),
     }
 }

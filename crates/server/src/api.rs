@@ -1,6 +1,7 @@
 //! The native API, under `/api/v1`, and its document.
 
 pub(crate) mod absent;
+pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod export;

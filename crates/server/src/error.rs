@@ -19,6 +19,9 @@ pub enum Error {
     /// A setting cannot be used.
     #[error("{0}")]
     Setting(String),
+    /// The demo's events cannot be loaded.
+    #[error("loading the demo: {0}")]
+    Demo(String),
     /// Witnesses cannot be asked.
     #[error("witnesses cannot be asked: {0}")]
     Witnesses(reqwest::Error),

@@ -1,4 +1,4 @@
-//! Accepting an invitation: whoever has its link becomes a member, or chooses a new password.
+//! Accepting an invitation: whoever has its link becomes a member, chooses a new password, or is signed in.
 //!
 //! The link alone lets them do so, once and as long as the invitation is open. What they give is judged before anything
 //! is recorded, and it is recorded before it is done. An organization that lets members in through its provider only
@@ -22,7 +22,7 @@ use crate::throttle::Attempt;
 pub(crate) struct Open {
     pub(crate) invitation: Invitation,
     pub(crate) organization: Organization,
-    /// The member whose password it is about.
+    /// The member whose password it is about, or whom it signs in.
     pub(crate) member: Option<Member>,
 }
 
@@ -34,6 +34,8 @@ pub(crate) struct Given<'a> {
     pub(crate) name: Option<&'a str>,
     /// Their password, which is asked for where the organization takes passwords.
     pub(crate) password: Option<Password>,
+    /// Whether they are signed in at once, without which a link that does nothing else is left alone.
+    pub(crate) enters: bool,
 }
 
 /// Why an invitation is not accepted; texts are for the person.
@@ -91,7 +93,12 @@ impl Open {
 
     /// Whether a password is to be given.
     pub(crate) fn asks_password(&self, app: &App) -> bool {
-        !app.sign_in.demands_provider(&self.organization)
+        !self.only_signs_in() && !app.sign_in.demands_provider(&self.organization)
+    }
+
+    /// Whether it signs a member in and changes nothing.
+    pub(crate) fn only_signs_in(&self) -> bool {
+        self.invitation.kind == InvitationKind::SignIn
     }
 
     /// Whose it is, where it says so.
@@ -108,8 +115,9 @@ pub(crate) async fn open(app: &App, secret: &str) -> Result<Option<Open>, Error>
     }
     let open = Open { invitation, organization, member: None };
     let Some(id) = open.invitation.member else {
-        // A new password is a member's.
-        return Ok(Some(open).filter(|open| open.invitation.kind != InvitationKind::NewPassword));
+        // A new password is a member's, and so is a session.
+        let needs_member = matches!(open.invitation.kind, InvitationKind::NewPassword | InvitationKind::SignIn);
+        return Ok(Some(open).filter(|_| !needs_member));
     };
     app.auth.refresh().await?;
     let current = app.auth.current();
@@ -126,6 +134,9 @@ pub(crate) async fn accept(
     given: Given<'_>,
 ) -> Result<(Organization, Member), Refused> {
     let open = tried(app, asker, secret).await?;
+    if open.only_signs_in() && !given.enters {
+        return Err(Refused::Gone);
+    }
     let new = match judged(app, &open, given).await {
         // Who was faster may have come by the same link.
         Err(Refused::Taken) if self::open(app, secret).await?.is_none() => return Err(Refused::Gone),
@@ -202,7 +213,7 @@ fn email(open: &Open, given: Option<&str>) -> Result<String, Refused> {
 fn deed<'a>(open: &'a Open, asker: &'a Asker, email: &'a str) -> Deed<'a> {
     let id = open.invitation.id;
     let by = By::Stranger { asker, email: Some(email) };
-    if let Some(member) = &open.member {
+    if let Some(member) = open.member.as_ref().filter(|_| !open.only_signs_in()) {
         let message = format!("{email} chose a new password with a link");
         return Deed::by(by, "user.password_changed", "update", message)
             .to(vec![target("user", member.uuid, Some(email)), target("invitation", id, None)]);

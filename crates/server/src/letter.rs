@@ -23,7 +23,9 @@ const MAILING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn lasts_ms(kind: InvitationKind) -> i64 {
     match kind {
         InvitationKind::Join => INVITATION_DAYS_MAX * 24 * HOUR_MS,
-        InvitationKind::FirstAdmin | InvitationKind::NewPassword => NEW_PASSWORD_HOURS_MAX * HOUR_MS,
+        InvitationKind::FirstAdmin | InvitationKind::NewPassword | InvitationKind::SignIn => {
+            NEW_PASSWORD_HOURS_MAX * HOUR_MS
+        }
     }
 }
 
@@ -48,7 +50,7 @@ impl Letter {
             link: format!("{}/invitations/{secret}", base.trim_end_matches('/')),
             email: invitation.email,
             purpose: match invitation.kind {
-                InvitationKind::Join | InvitationKind::FirstAdmin => Purpose::Join,
+                InvitationKind::Join | InvitationKind::FirstAdmin | InvitationKind::SignIn => Purpose::Join,
                 InvitationKind::NewPassword => Purpose::NewPassword,
             },
             organization: caller.organization().name().to_owned(),

@@ -11,6 +11,7 @@ mod app;
 mod asker;
 mod auth;
 mod client_address;
+mod demo;
 mod dialect;
 mod error;
 mod export;
@@ -205,6 +206,23 @@ impl Running {
             return Ok(None);
         }
         first_admin::link_path(catalog, &organization).await.map(Some)
+    }
+
+    /// Loads the demo's events into the log of the default organization, unless they are there, and says how many there
+    /// are. A log that has others and none of them is an error.
+    pub async fn load_demo(&self) -> Result<u64, Error> {
+        let (organization, _) = self.app.store.catalog().organization_or_new(DEFAULT_ORGANIZATION).await?;
+        match demo::load(&self.app, By::Operator, &organization).await {
+            Ok(demo::Loaded::Now { recorded: events, .. } | demo::Loaded::Before(events)) => Ok(events),
+            Err(problem) => Err(Error::Demo(problem.kind_and_detail().1)),
+        }
+    }
+
+    /// The path of a link that signs the demo's admin in to the default organization, once and within a day, without a
+    /// password: for a server that nobody but its operator reaches.
+    pub async fn demo_sign_in_path(&self) -> Result<String, Error> {
+        let (organization, _) = self.app.store.catalog().organization_or_new(DEFAULT_ORGANIZATION).await?;
+        Ok(demo::sign_in_path(&self.app, &organization).await?)
     }
 
     /// Serves until `shutdown` is ready, then finishes what it took. An error means that the store is poisoned: the

@@ -87,6 +87,7 @@ pub(crate) enum Purpose {
     Join,
     FirstAdmin,
     NewPassword,
+    SignIn,
 }
 
 /// Which field of a form is wrong.
@@ -107,6 +108,7 @@ impl Purpose {
             Purpose::Join => "Accept the invitation",
             Purpose::FirstAdmin => "Become the first admin",
             Purpose::NewPassword => "Choose a new password",
+            Purpose::SignIn => "Sign in",
         }
     }
 
@@ -116,11 +118,17 @@ impl Purpose {
             Purpose::Join => "Accept the invitation",
             Purpose::FirstAdmin => "Create the account",
             Purpose::NewPassword => "Set the password",
+            Purpose::SignIn => "Sign in",
         }
     }
 }
 
 impl AcceptInvitation<'_> {
+    /// Whether they sign in through a provider afterwards.
+    fn leads_to_provider(&self) -> bool {
+        !self.asks_password && self.purpose != Purpose::SignIn
+    }
+
     /// What is wrong with none of the fields.
     fn own_error(&self) -> Option<&str> {
         self.error_of(Wrong::None)

@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 use crate::api::members::sign_in;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{
-    absent, docs, events, export, exports, groups, ingest, invitations, logs, members, roles, rules, session, settings,
-    tokens, views,
+    absent, demo, docs, events, export, exports, groups, ingest, invitations, logs, members, roles, rules, session,
+    settings, tokens, views,
 };
 use crate::app::App;
 use crate::asker::Asker;
@@ -34,6 +34,7 @@ pub(crate) fn documented() -> (Router<Arc<App>>, Document) {
         .routes(routes!(events::get_event))
         .routes(routes!(ingest::ingest_events))
         .routes(routes!(ingest::ingest_port_webhook))
+        .routes(routes!(demo::load_demo))
         .routes(routes!(logs::get_event_proof))
         .routes(routes!(logs::list_logs))
         .routes(routes!(export::export_events))

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use trailbook_event::Field;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
-use trailbook_query::{Answer, Bucket, Cancel, Error, Facet, FieldRef, Hidden, Query, Steps};
+use trailbook_query::{Answer, Bucket, Cancel, Condition, Error, Facet, FieldRef, Hidden, Page, Query, Start, Steps};
 use trailbook_store::credential::Permission;
-use trailbook_store::{Row, Snapshot};
+use trailbook_store::{Organization, Row, Snapshot};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -87,6 +87,18 @@ fn strip(hidden: &Hidden, answer: &mut Answer) {
             found.canonical = seen;
         }
     }
+}
+
+/// How many events of an organization meet all of these, whoever may see them: for the server itself.
+pub(crate) async fn count(
+    app: &Arc<App>,
+    organization: &Organization,
+    conditions: Vec<Condition>,
+) -> Result<u64, Error> {
+    let query = Query { conditions, page: Page { limit: 1, start: Start::Offset(0) }, ..Query::default() };
+    let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::run(snapshot, &query, cancel);
+    let answer = noting_damage(app, over_log(app, organization, work).await)?;
+    Ok(answer.total.unwrap_or_default())
 }
 
 const NOTHING: &Sight = &Sight::NOTHING;
@@ -169,7 +181,15 @@ async fn over_events<T: Send + 'static>(
     caller: &Caller,
     work: impl FnOnce(&Snapshot, &Cancel) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (app_of_work, organization) = (Arc::clone(app), caller.organization().clone());
+    over_log(app, caller.organization(), work).await
+}
+
+async fn over_log<T: Send + 'static>(
+    app: &Arc<App>,
+    organization: &Organization,
+    work: impl FnOnce(&Snapshot, &Cancel) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (app_of_work, organization) = (Arc::clone(app), organization.clone());
     let work = move |cancel: &Cancel| work(&app_of_work.store.snapshot(&organization), cancel);
     one_of_few(&app.queries, Duration::from_secs(QUERY_SECONDS_MAX), work).await
 }

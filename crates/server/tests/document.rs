@@ -149,7 +149,7 @@ fn every_path_and_method_is_there() {
                 seen += 1;
             }
         }
-        assert_eq!(seen, 77);
+        assert_eq!(seen, 78);
     });
 }
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use trailbook_event::limits::{PASSWORD_CHARS_MIN, SIGN_IN_FAILURES_MAX};
-use trailbook_store::credential::new_token;
+use trailbook_store::credential::{Permission, new_token};
 use trailbook_store::members::{InvitationKind, Member, MemberChange, NewInvitation};
 use trailbook_store::{DEFAULT_ORGANIZATION, Organization};
 
@@ -292,6 +292,69 @@ fn a_new_password_ends_all_sessions_and_takes_the_place_of_the_old() {
         let suspended = MemberChange { is_suspended: Some(true), ..MemberChange::default() };
         server.catalog().await.change_member(&organization(&server).await, id, &suspended).await.unwrap();
         assert_eq!(Browser::of(&server).visit(&format!("{PUBLIC_URL}{link}")).await.status, 404);
+    });
+}
+
+#[test]
+fn a_link_signs_in_once_without_a_password_and_only_by_its_button() {
+    run(async {
+        let server = Server::start().await;
+        server.member(DEFAULT_ORGANIZATION, JANE, &["admin"]).await;
+        let id = jane(&server).await.unwrap().id;
+        let link = invite(&server, InvitationKind::SignIn, |new| new.member = Some(id)).await;
+        let mut browser = Browser::of(&server);
+        // Whoever only opens it, as a program that shows what is behind a link does, uses nothing up.
+        for _ in 0..2 {
+            let page = browser.visit(&format!("{PUBLIC_URL}{link}")).await;
+            assert_eq!((page.status, page.headers.get("set-cookie").is_some()), (200, true));
+            assert!(page.text().contains(">Sign in</button>") && !page.text().contains("type=\"password\""));
+            assert!(!page.text().contains("identity provider"), "{}", page.text());
+        }
+        // Accepting without a session would use it up for nothing.
+        let token = link.trim_start_matches("/invitations/");
+        let accepted = json!({"token": token}).to_string();
+        server.post_to("/api/v1/invitations/accept", "", &[], accepted).await.problem(404, "not-found");
+        assert_eq!(browser.post(&link, &[]).await.status, 403, "without the token of the page");
+        let answer = browser.fill(&link, &[]).await;
+        assert_eq!((answer.status, answer.header("location")), (303, "/"), "{}", answer.text());
+        assert!(home(&mut browser).await.text().contains("<bdi>Admin</bdi>"));
+        let signed_in = own(&server, "user.login").await;
+        assert_eq!((&signed_in[0]["meta"]["method"], &signed_in[0]["actor"]["email"]), (&json!("link"), &json!(JANE)));
+        assert_eq!(own(&server, "user.password_changed").await.len(), 0);
+        assert_eq!(Browser::of(&server).visit(&format!("{PUBLIC_URL}{link}")).await.status, 404);
+        let old = [("csrf".to_owned(), "x".to_owned())];
+        assert_eq!(Browser::of(&server).post(&link, &old).await.status, 404);
+    });
+}
+
+#[test]
+fn a_link_that_signs_in_is_over_in_time_and_with_the_member() {
+    run(async {
+        let server = Server::start().await;
+        let organization = organization(&server).await;
+        let id = server.member(DEFAULT_ORGANIZATION, JANE, &["admin"]).await.id;
+        let over = invite(&server, InvitationKind::SignIn, |new| {
+            (new.member, new.lasts_ms) = (Some(id), 0);
+        })
+        .await;
+        assert_eq!(Browser::of(&server).visit(&format!("{PUBLIC_URL}{over}")).await.status, 404);
+        let nobodys = invite(&server, InvitationKind::SignIn, |_| {}).await;
+        assert_eq!(Browser::of(&server).visit(&format!("{PUBLIC_URL}{nobodys}")).await.status, 404);
+        let older = invite(&server, InvitationKind::SignIn, |new| new.member = Some(id)).await;
+        let link = invite(&server, InvitationKind::SignIn, |new| new.member = Some(id)).await;
+        // Nobody makes another one out of it.
+        let token = server.scoped(DEFAULT_ORGANIZATION, &Permission::ALL).await;
+        let all = server.get(&token, "/api/v1/invitations").await.expect(200);
+        let open = all["data"].as_array().unwrap().iter().find(|one| one["state"] == "open" && one["email"] == JANE);
+        let resend = format!("/api/v1/invitations/{}/resend", open.unwrap()["id"].as_str().unwrap());
+        server.post_to(&resend, &token, &[], "").await.problem(409, "conflict");
+        let status = async |link: &str| Browser::of(&server).visit(&format!("{PUBLIC_URL}{link}")).await.status;
+        assert_eq!((status(&older).await, status(&link).await), (404, 200));
+        let suspended = MemberChange { is_suspended: Some(true), ..MemberChange::default() };
+        server.catalog().await.change_member(&organization, id, &suspended).await.unwrap_err();
+        server.member(DEFAULT_ORGANIZATION, "ann@acme.example", &["admin"]).await;
+        server.catalog().await.change_member(&organization, id, &suspended).await.unwrap();
+        assert_eq!(status(&link).await, 404);
     });
 }
 

@@ -16,7 +16,7 @@ use trailbook_event::normalise::Form;
 use trailbook_event::{Field, Timestamp, Uuid};
 use trailbook_query::{Condition, Found, Page, Query, Start, params};
 use trailbook_store::credential::Permission;
-use trailbook_store::{Append, Appended, Error, Item, KeyHash, Remember};
+use trailbook_store::{Append, Appended, Error, Item, KeyHash, Organization, Remember};
 
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::schema::{EventList, EventOut, EventsIn, WriteAnswer, WrittenOut};
@@ -157,7 +157,7 @@ async fn append(app: &App, caller: &Caller, mut batch: Batch, remember: Option<R
         Some(shape) => serde_json::from_slice(shape)
             .map_err(|_| Problem::new(Kind::Internal, "the first answer to this key cannot be read"))?,
         None => {
-            count(app, caller, &batch, &appended);
+            count(app, caller.organization(), &batch, &appended);
             batch.entries
         }
     };
@@ -204,8 +204,9 @@ fn of_body(mut error: Error, entries: &[Entry<'_>]) -> Error {
     error
 }
 
-fn count(app: &App, caller: &Caller, batch: &Batch, appended: &Appended) {
-    for rule in batch.log_excluded(caller.organization().name()) {
+/// Counts what became of the events of a write, and logs what rules kept out.
+pub(crate) fn count(app: &App, organization: &Organization, batch: &Batch, appended: &Appended) {
+    for rule in batch.log_excluded(organization.name()) {
         app.metrics.excluded.get_or_create(&RuleLabel { rule: rule.to_owned() }).inc();
     }
     let dropped = |what: &str| {

@@ -51,7 +51,7 @@ pub(crate) struct InvitationsIn {
 pub(crate) struct InvitationOut {
     /// Its id, a UUID.
     id: String,
-    /// What it is for: `join`, `first-admin` or `new-password`.
+    /// What it is for: `join`, `first-admin`, `new-password` or `sign-in`.
     kind: &'static str,
     /// Whose it is; absent where it is for whoever has the link.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,6 +245,12 @@ pub(crate) async fn resend_invitation(
 ) -> Result<Response, Problem> {
     let caller = writer(&app, &request).await?;
     let invitation = changeable(&app, &caller, &id).await?;
+    if invitation.kind == InvitationKind::SignIn {
+        return Err(Problem::new(
+            Kind::Conflict,
+            "a link that signs in is made at the machine only, and not sent again",
+        ));
+    }
     if invitation.kind == InvitationKind::Join {
         refuse_members(&app, &caller, invitation.email.as_slice()).await?;
     }
@@ -288,7 +294,7 @@ pub(crate) async fn accept_invitation(State(app): State<Arc<App>>, request: Requ
     super::events::refuse_parameters(&request)?;
     let AcceptanceIn { token, name, email, password } = people::read_request(&app, request).await?;
     let password = password.map(Password::new);
-    let given = Given { email: email.as_deref(), name: name.as_deref(), password };
+    let given = Given { email: email.as_deref(), name: name.as_deref(), password, enters: false };
     let (organization, member) = invitation::accept(&app, &asker, &token, given).await?;
     Ok(found(&AcceptedOut {
         id: member.uuid.to_string(),

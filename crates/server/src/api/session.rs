@@ -54,7 +54,7 @@ pub(crate) struct SessionBegun {
 pub(crate) struct SessionOut {
     /// Its id, a UUID.
     pub(crate) id: String,
-    /// How it was begun: `password` or `provider`.
+    /// How it was begun: `password`, `provider` or `link`.
     pub(crate) method: String,
     /// From which address.
     pub(crate) address: String,

@@ -58,9 +58,10 @@ pub(crate) async fn accept_invitation(
         return show(&app, &asker, (&secret, &open), &typed);
     }
     let password = Some(Password::new(password));
-    let given = Given { email: Some(typed.email), name: Some(typed.name), password };
+    let given = Given { email: Some(typed.email), name: Some(typed.name), password, enters: true };
+    let method = if open.only_signs_in() { SignInMethod::Link } else { SignInMethod::Password };
     match invitation::accept(&app, &asker, &secret, given).await {
-        Ok((organization, member)) => enter(&app, &asker, &organization, member).await,
+        Ok((organization, member)) => enter(&app, &asker, (&organization, member), method).await,
         Err(refused) => {
             let shown = shown(refused);
             if shown.0.why == Why::Gone {
@@ -113,11 +114,16 @@ fn sentence(reason: &str) -> String {
 }
 
 /// Signs in who has accepted; where the organization has a provider for that, they go there.
-async fn enter(app: &App, asker: &Arc<Asker>, organization: &Organization, member: Member) -> Response {
+async fn enter(
+    app: &App,
+    asker: &Arc<Asker>,
+    (organization, member): (&Organization, Member),
+    method: SignInMethod,
+) -> Response {
     if app.sign_in.demands_provider(organization) {
         return lead(status::NEXT, &format!("/sign-in?organization={}", organization.name()));
     }
-    match sign_in::enter(app, asker, (organization, member), SignInMethod::Password).await {
+    match sign_in::enter(app, asker, (organization, member), method).await {
         Ok(signed_in) => let_in(status::NEXT, signed_in, "/"),
         Err(refused) => notice(&refused.into()),
     }
@@ -137,6 +143,7 @@ fn show(app: &App, asker: &Asker, (secret, open): (&str, &Open), typed: &Typed<'
             InvitationKind::Join => Purpose::Join,
             InvitationKind::FirstAdmin => Purpose::FirstAdmin,
             InvitationKind::NewPassword => Purpose::NewPassword,
+            InvitationKind::SignIn => Purpose::SignIn,
         },
         invited_by: &open.invitation.invited_by,
         expires: &mail::time(open.invitation.expires_ms),

@@ -1,4 +1,5 @@
-//! Invitations: links that make somebody a member, or let a member choose a new password. Each is accepted once.
+//! Invitations: links that make somebody a member, let a member choose a new password, or sign a member in. Each is
+//! accepted once.
 //!
 //! The catalog holds the hash of the link's secret part, so whoever reads it can follow none.
 
@@ -24,10 +25,12 @@ pub enum InvitationKind {
     FirstAdmin,
     /// It lets a member choose a new password.
     NewPassword,
+    /// It signs a member in.
+    SignIn,
 }
 
 impl InvitationKind {
-    const ALL: [InvitationKind; 3] = [Self::Join, Self::FirstAdmin, Self::NewPassword];
+    const ALL: [InvitationKind; 4] = [Self::Join, Self::FirstAdmin, Self::NewPassword, Self::SignIn];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl InvitationKind {
             Self::Join => "join",
             Self::FirstAdmin => "first-admin",
             Self::NewPassword => "new-password",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -49,7 +53,7 @@ pub struct Invitation {
     pub kind: InvitationKind,
     /// Whose it is; nothing where it is for whoever has the link.
     pub email: Option<String>,
-    /// The member whose password it is about.
+    /// The member whose password it is about, or whom it signs in.
     pub member: Option<MemberId>,
     /// The handles of the roles that it gives.
     pub roles: Vec<String>,
@@ -90,7 +94,7 @@ pub struct NewInvitation {
     pub token: String,
     /// Whose it is.
     pub email: Option<String>,
-    /// The member whose password it is about.
+    /// The member whose password it is about, or whom it signs in.
     pub member: Option<MemberId>,
     /// The handles of the roles that it gives.
     pub roles: Vec<String>,
@@ -229,7 +233,7 @@ impl Catalog {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Accepts the invitation of a link, once: the new member, or the one whose password it was about.
+    /// Accepts the invitation of a link, once: the new member, or the one whom it was about.
     ///
     /// `password` is the hash of what they chose, as a PHC string. Roles and groups that are no more are left out.
     pub async fn accept_invitation(

@@ -19,6 +19,8 @@ pub enum SignInMethod {
     Password,
     /// Through an OpenID provider.
     Provider,
+    /// With a link that holds once.
+    Link,
 }
 
 impl SignInMethod {
@@ -27,6 +29,7 @@ impl SignInMethod {
         match self {
             SignInMethod::Password => "password",
             SignInMethod::Provider => "provider",
+            SignInMethod::Link => "link",
         }
     }
 }
@@ -61,7 +64,7 @@ pub struct Session {
     pub id: Uuid,
     /// Whose.
     pub member: MemberId,
-    /// How they signed in: `password` or `provider`.
+    /// How they signed in: `password`, `provider` or `link`.
     pub method: String,
     /// From which address.
     pub address: String,
