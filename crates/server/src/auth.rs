@@ -171,6 +171,11 @@ impl Auth {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The name of the time that pages of the caller's organization show first.
+    pub(crate) fn default_range(&self, caller: &Caller) -> &'static str {
+        self.current().settings(caller.organization()).default_range.name()
+    }
+
     /// Tells the catalog which credentials were used.
     pub(crate) async fn note_used(&self) {
         let used: Vec<_> = {

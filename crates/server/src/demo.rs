@@ -99,9 +99,10 @@ pub(crate) async fn load(app: &Arc<App>, by: By<'_>, organization: &Organization
 
 /// The demo's events, ready to be appended.
 async fn prepared(app: &Arc<App>, organization: &Organization) -> Result<Batch, Problem> {
+    let own = app.auth.current().rules(organization);
     let (app, organization, now_ms) = (Arc::clone(app), organization.uuid(), app.clock.now_ms());
     let reading = Reading { is_ndjson: true, form: Form::Native, ..Reading::default() };
-    let work = move || app.pipeline.prepare(lines(organization, now_ms).as_bytes(), reading);
+    let work = move || app.pipeline.prepare(lines(organization, now_ms).as_bytes(), reading, own.ready());
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(Kind::Internal, "loading the demo stopped"))?
 }
 

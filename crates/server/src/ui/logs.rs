@@ -9,10 +9,12 @@ mod detail;
 mod diff;
 pub(super) mod fields;
 pub(super) mod filter;
+pub(super) mod first_start;
 mod histogram;
 pub(super) mod live;
 pub(super) mod proof;
 mod row;
+pub(super) mod saved;
 mod tree;
 mod view;
 
@@ -150,8 +152,8 @@ fn pairs(query: Option<&str>) -> Vec<(String, String)> {
 }
 
 /// The time that a page shows first: what the organization has set.
-async fn default_range(_console: &Console, _visit: &Visit) -> Preset {
-    Preset::Day
+fn default_range(console: &Console, visit: &Visit) -> Preset {
+    Preset::of_name(console.app.auth.default_range(&visit.caller)).unwrap_or(Preset::Day)
 }
 
 /// `GET /logs`
@@ -170,7 +172,7 @@ pub(super) async fn show_logs(
         return answer::lead(&visit, &to);
     }
     let clock = Clock::of(&visit, console.app.clock.now_ms());
-    let default = default_range(&console, &visit).await;
+    let default = default_range(&console, &visit);
     if visit.is_of_script() && view.cursor.is_some() {
         return show_older(&console, &visit, &view, &clock).await;
     }
@@ -293,7 +295,7 @@ impl Results {
 }
 
 async fn show_older(console: &Console, visit: &Visit, view: &View, clock: &Clock) -> Response {
-    let default = default_range(console, visit).await;
+    let default = default_range(console, visit);
     let query = match view.query(default, clock.now_ms()) {
         Ok(query) => Query { wants_total: false, ..query },
         Err(error) => return Refusal::from(error).page(visit),
@@ -324,7 +326,7 @@ async fn empty(console: &Console, visit: &Visit, view: &View) -> Result<Empty, R
     }
     let mut ways = Vec::new();
     let now_ms = console.app.clock.now_ms();
-    let default = default_range(console, visit).await;
+    let default = default_range(console, visit);
     let narrower = [Preset::Day, Preset::Week, Preset::Month];
     let wider = narrower.into_iter().map(|preset| view.in_range(Range::Last(preset))).filter(|wider| {
         let width = |view: &View| {

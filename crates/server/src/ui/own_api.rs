@@ -50,7 +50,12 @@ impl Console {
 
     /// Removes something.
     pub(super) async fn delete(&self, visit: &Visit, path: &str) -> Result<Value, Refusal> {
-        self.ask(visit, (Method::DELETE, path), Body::empty()).await
+        self.ask_without_body(visit, Method::DELETE, path).await
+    }
+
+    /// Does something that needs no words.
+    pub(super) async fn ask_without_body(&self, visit: &Visit, method: Method, path: &str) -> Result<Value, Refusal> {
+        self.ask(visit, (method, path), Body::empty()).await
     }
 
     async fn ask(&self, visit: &Visit, (method, path): (Method, &str), body: Body) -> Result<Value, Refusal> {

@@ -129,7 +129,7 @@ async fn form(console: &Console, visit: &Visit, pairs: &[(String, String)]) -> R
         None => (view.clone(), params_of(&view)),
     };
     let mut chosen: Vec<String> = held.iter().flat_map(|one| &one.any_of).filter_map(text_of).collect();
-    let query = others_hold.query_of_all_kinds(default_range(console, visit).await, console.app.clock.now_ms());
+    let query = others_hold.query_of_all_kinds(default_range(console, visit), console.app.clock.now_ms());
     let found = search::facet(&console.app, &visit.caller, query, field.clone(), OFFERED_MAX).await;
     let (values, distinct, note) = match found {
         Ok(facet) => (facet.values, facet.distinct, None),

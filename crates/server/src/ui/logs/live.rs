@@ -47,7 +47,7 @@ pub(in crate::ui) async fn follow(
     }
     let now_ms = console.app.clock.now_ms();
     let since = pairs.iter().find(|(name, _)| name == "since").and_then(|(_, value)| value.parse().ok());
-    let mut query = match view.query(default_range(&console, &visit).await, now_ms) {
+    let mut query = match view.query(default_range(&console, &visit), now_ms) {
         Ok(query) => query,
         Err(error) => return Refusal::from(error).bare(),
     };
