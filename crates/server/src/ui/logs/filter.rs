@@ -50,6 +50,8 @@ struct FilterForm {
     more: u64,
     /// Why no values are offered.
     note: Option<String>,
+    /// Whether it can have values that are not offered.
+    takes_others: bool,
     /// Values that hold and are not among those offered, one a line.
     others: String,
     back: String,
@@ -152,6 +154,7 @@ async fn form(console: &Console, visit: &Visit, pairs: &[(String, String)]) -> R
         groups,
         more,
         note,
+        takes_others: !matches!(&field, FieldRef::Field(field) if !known::values(*field).is_empty()),
         others: chosen.join("\n"),
         back: view.url(),
     })
