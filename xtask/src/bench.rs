@@ -1,5 +1,5 @@
 //! `cargo xtask bench ingest`: how fast the real server takes events over HTTP, with its client on the same machine.
-//! `cargo xtask bench storage`, `exports` and `sign-in` are in their own modules.
+//! `cargo xtask bench storage`, `exports`, `sign-in` and `console` are in their own modules.
 //!
 //! Two workloads, each on a fresh data folder below the target folder, so on a real disk. The client is written with
 //! the standard library, sends bodies that were built before and runs as a release build, so that it costs little of
@@ -7,6 +7,7 @@
 //! measured in the same run: figures of two machines, or of two days, can only be compared beside it.
 
 mod client;
+mod console;
 mod disk;
 mod exports;
 mod generate;
@@ -56,7 +57,7 @@ struct Measured {
 /// Runs a benchmark by its name.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let Some((name, flags)) = arguments.split_first() else {
-        bail!("`bench` needs a name: ingest, storage, exports or sign-in")
+        bail!("`bench` needs a name: ingest, storage, exports, sign-in or console")
     };
     match name.as_str() {
         "ingest" => run_ingest(flags),
@@ -65,7 +66,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "exports" => exports::run(flags),
         "sign-in" if cfg!(debug_assertions) => optimized("sign-in", flags),
         "sign-in" => sign_in::run(flags),
-        other => bail!("there is no benchmark `{other}`, only `ingest`, `storage`, `exports` and `sign-in`"),
+        "console" if cfg!(debug_assertions) => optimized("console", flags),
+        "console" => console::run(flags),
+        other => bail!("there is no benchmark `{other}`: ingest, storage, exports, sign-in or console"),
     }
 }
 

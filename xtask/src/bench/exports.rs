@@ -90,18 +90,8 @@ struct Measured {
 }
 
 fn measure(folder: &Path, events: u64) -> Result<Measured> {
-    let program = storage::build()?;
-    repository::run(repository::cargo()?.args(["build", "--release", "--locked"]))?;
+    let store = storage::filled(folder, events, (unix_seconds()? * 1000, SEED))?;
     let binary = repository::release_binary()?;
-    let store = folder.join(events.to_string());
-    if !store.join("data").is_dir() {
-        std::fs::create_dir_all(&store)?;
-        eprintln!("{events} events: filling a store …");
-        let mut fill = repository::command(&program)?;
-        fill.arg("ingest").arg(&store);
-        fill.args([events, unix_seconds()? * 1000, SEED, 1, 1].map(|number| number.to_string()));
-        repository::output(&mut fill)?;
-    }
     let fsync = disk::measure(folder)?;
     let tokens = tokens(&binary, &store.join("data"))?;
     let mut server = Server::start(&binary, &store)?;

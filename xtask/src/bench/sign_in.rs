@@ -10,6 +10,7 @@ use super::disk::{self, FsyncTimes};
 use super::generate::Random;
 use super::report::{machine, markdown};
 use super::server::{Server, unix_seconds};
+use super::storage::quantile_ms;
 use crate::repository;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -198,13 +199,6 @@ fn mean(all: &[f64]) -> f64 {
 fn variance(all: &[f64]) -> f64 {
     let mean = mean(all);
     all.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / all.len().saturating_sub(1).max(1) as f64
-}
-
-fn quantile_ms(times: &[Duration], percent: usize) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }
 
 const HEAD: &str =

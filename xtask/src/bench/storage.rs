@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 const EVENTS_DEFAULT: u64 = 10_000_000;
 const PEER_EVENTS_DEFAULT: u64 = 2_000_000;
@@ -117,6 +118,30 @@ fn measure(flags: &Flags, folder: &Path) -> Result<Measured> {
         peers = peers::Held { program: &program, folder: &folder }.measure()?;
     }
     Ok(Measured { fsync, runs, peers })
+}
+
+/// A folder with a store of so many events, up to a time in milliseconds since 1970, and the server that reads it.
+pub(super) fn filled(folder: &Path, events: u64, (now_ms, seed): (u64, u64)) -> Result<PathBuf> {
+    let program = build()?;
+    repository::run(repository::cargo()?.args(["build", "--release", "--locked"]))?;
+    let store = folder.join(events.to_string());
+    if !store.join("data").is_dir() {
+        std::fs::create_dir_all(&store)?;
+        eprintln!("{events} events: filling a store …");
+        let mut fill = repository::command(&program)?;
+        fill.arg("ingest").arg(&store);
+        fill.args([events, now_ms, seed, 1, 1].map(|number| number.to_string()));
+        repository::output(&mut fill)?;
+    }
+    Ok(store)
+}
+
+/// A quantile of times, in milliseconds.
+pub(super) fn quantile_ms(times: &[Duration], percent: usize) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }
 
 /// Builds the program that fills and asks stores.
