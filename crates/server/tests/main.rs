@@ -25,6 +25,7 @@ mod invitations;
 mod isolation;
 mod issuers;
 mod logs;
+mod logs_page;
 mod matrix;
 mod members;
 mod narrowed;
