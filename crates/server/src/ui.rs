@@ -10,10 +10,12 @@ mod account;
 mod answer;
 mod assets;
 mod filters;
+mod confirm;
 mod frame;
 mod home;
 mod logs;
 mod own_api;
+mod scopes;
 mod settings;
 mod theme;
 mod time;
@@ -26,6 +28,7 @@ use axum::routing::{get, post};
 
 pub(crate) use answer::Why;
 
+use self::account::{sessions, tokens};
 use crate::app::App;
 
 /// What the pages have at hand.
@@ -53,6 +56,12 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/events/{id}", get(logs::show_event))
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
         .route("/account", get(account::show_account))
+        .route("/account/name", post(account::change_name))
+        .route("/account/password", post(account::change_password))
+        .route("/account/sessions/others/end", post(sessions::end_others))
+        .route("/account/sessions/{id}/end", post(sessions::end_session))
+        .route("/account/tokens", post(tokens::create_token))
+        .route("/account/tokens/{id}/revoke", get(tokens::show_revoke).post(tokens::revoke_token))
         .route("/settings", get(settings::show_settings))
         .route("/assets/{name}", get(assets::give))
         .with_state(Arc::new(Console { app, api }))
