@@ -13,6 +13,7 @@ mod filters;
 mod confirm;
 mod frame;
 mod home;
+mod integrity;
 mod logs;
 mod own_api;
 mod scopes;
@@ -28,7 +29,6 @@ use axum::routing::{get, post};
 
 pub(crate) use answer::Why;
 
-use self::account::{sessions, tokens};
 use crate::app::App;
 
 /// What the pages have at hand.
@@ -55,6 +55,17 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/live", get(logs::live::follow))
         .route("/logs/events/{id}", get(logs::show_event))
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
+        .merge(own())
+        .route("/settings", get(settings::show_settings))
+        .route("/assets/{name}", get(assets::give))
+        .with_state(Arc::new(Console { app, api }))
+}
+
+/// The pages of one's own account, of external access and of what proves the log.
+fn own() -> Router<Arc<Console>> {
+    use account::{sessions, tokens};
+    use settings::access;
+    Router::new()
         .route("/account", get(account::show_account))
         .route("/account/name", post(account::change_name))
         .route("/account/password", post(account::change_password))
@@ -62,7 +73,9 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/account/sessions/{id}/end", post(sessions::end_session))
         .route("/account/tokens", post(tokens::create_token))
         .route("/account/tokens/{id}/revoke", get(tokens::show_revoke).post(tokens::revoke_token))
-        .route("/settings", get(settings::show_settings))
-        .route("/assets/{name}", get(assets::give))
-        .with_state(Arc::new(Console { app, api }))
+        .route("/settings/access", get(access::show_access))
+        .route("/settings/access/new", get(access::new::show_form).post(access::new::create_token))
+        .route("/settings/access/{id}/revoke", get(access::show_revoke).post(access::revoke_token))
+        .route("/integrity", get(integrity::show_integrity))
+        .route("/integrity/{id}/check", post(integrity::check_log))
 }

@@ -1,5 +1,7 @@
 //! The settings of an organization: who may do what, what comes in, what is kept.
 
+pub(super) mod access;
+
 use axum::response::Response;
 
 use super::answer::{self, Refusal, Why};
