@@ -9,8 +9,8 @@
 mod account;
 mod answer;
 mod assets;
-mod filters;
 mod confirm;
+mod filters;
 mod frame;
 mod home;
 mod integrity;
@@ -61,10 +61,11 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .with_state(Arc::new(Console { app, api }))
 }
 
-/// The pages of one's own account, of external access and of what proves the log.
+/// The pages of one's own account, of external access, and of the log: its settings and what proves it.
 fn own() -> Router<Arc<Console>> {
     use account::{sessions, tokens};
-    use settings::access;
+    use settings::log::rules;
+    use settings::{access, log};
     Router::new()
         .route("/account", get(account::show_account))
         .route("/account/name", post(account::change_name))
@@ -76,6 +77,10 @@ fn own() -> Router<Arc<Console>> {
         .route("/settings/access", get(access::show_access))
         .route("/settings/access/new", get(access::new::show_form).post(access::new::create_token))
         .route("/settings/access/{id}/revoke", get(access::show_revoke).post(access::revoke_token))
+        .route("/settings/log", get(log::show_log).post(log::change_log))
+        .route("/settings/log/rules/new", get(rules::show_new).post(rules::create_rule))
+        .route("/settings/log/rules/{id}", get(rules::show_rule).post(rules::change_rule))
+        .route("/settings/log/rules/{id}/delete", get(rules::show_delete).post(rules::delete_rule))
         .route("/integrity", get(integrity::show_integrity))
         .route("/integrity/{id}/check", post(integrity::check_log))
 }

@@ -10,6 +10,7 @@ mod bodies;
 mod browser;
 mod console;
 mod demo;
+mod console_own;
 mod differential;
 mod document;
 mod drain;

@@ -73,7 +73,6 @@ struct Log {
     path: String,
     origin: String,
     vkey: String,
-    clock_vkey: String,
     state: String,
     is_public: bool,
     size: u64,

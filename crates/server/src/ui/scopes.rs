@@ -52,10 +52,7 @@ pub(super) fn of_organization(visit: &Visit, ticked: &[Permission]) -> Vec<Scope
 }
 
 /// Those that are shown, with what is lacking for them.
-fn areas(
-    ticked: &[Permission],
-    shown: impl Fn(Permission) -> Option<Option<&'static str>>,
-) -> Vec<ScopeArea> {
+fn areas(ticked: &[Permission], shown: impl Fn(Permission) -> Option<Option<&'static str>>) -> Vec<ScopeArea> {
     let mut areas: Vec<ScopeArea> = Vec::new();
     for permission in Permission::ALL {
         let Some(lack) = shown(permission) else { continue };

@@ -1,6 +1,7 @@
 //! The settings of an organization: who may do what, what comes in, what is kept.
 
 pub(super) mod access;
+pub(super) mod log;
 
 use axum::response::Response;
 

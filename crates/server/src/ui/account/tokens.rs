@@ -125,11 +125,7 @@ async fn create(console: &Console, visit: &Visit, form: &Form) -> Result<MadeTok
 }
 
 /// `GET /account/tokens/{id}/revoke`
-pub(crate) async fn show_revoke(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    visit: Visit,
-) -> Response {
+pub(crate) async fn show_revoke(State(console): State<Arc<Console>>, Path(id): Path<String>, visit: Visit) -> Response {
     match name_of(&console, &visit, &id).await {
         Ok(name) => with_question(&id, &name, |question| question.ask(&visit)),
         Err(refusal) => refusal.page(&visit),

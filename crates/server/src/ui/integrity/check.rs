@@ -308,8 +308,7 @@ impl Check<'_> {
         let events: Events = self.console.get(self.visit, &format!("/api/v1/events?limit={EVENTS}")).await?;
         let mut count = 0;
         for event in &events.data {
-            let proof: EventProof =
-                self.console.get(self.visit, &format!("/api/v1/events/{}/proof", event.id)).await?;
+            let proof: EventProof = self.console.get(self.visit, &format!("/api/v1/events/{}/proof", event.id)).await?;
             // The newest by their time may be of the log before.
             if proof.log == self.log.id {
                 self.compare(&proof).map_err(|Wrong(reason)| Wrong(format!("Event {}: {reason}", event.id)))?;

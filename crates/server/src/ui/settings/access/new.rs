@@ -18,8 +18,6 @@ use crate::ui::frame::{Frame, Section};
 use crate::ui::scopes::{self, ScopeArea, names, ticked};
 use crate::ui::visit::{self, Visit};
 
-/// Where the form is, and is sent.
-const NEW: &str = "/settings/access/new";
 /// Restrictions that the form has room for, beside those of portals.
 const RESTRICTIONS: usize = 3;
 
