@@ -62,8 +62,7 @@ impl Console {
 
     /// Does something that needs no words.
     pub(super) async fn ask_without_body(&self, visit: &Visit, method: Method, path: &str) -> Result<Value, Refusal> {
-        self.ask(visit, (method, path), Body::empty()).await
-        let answer = self.ask(visit, (Method::DELETE, path), Body::empty()).await?;
+        let answer = self.ask(visit, (method, path), Body::empty()).await?;
         value(path, &answer)
     }
 
