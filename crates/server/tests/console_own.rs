@@ -290,7 +290,7 @@ fn who_may_only_see_tokens_is_offered_no_change() {
         assert!(!page.contains("name=\"scope.events.write\" value=\"on\" disabled"), "{page}");
         let new = "/settings/access/new";
         let answer = ann.fill_form(new, new, &[("name", "x"), ("scope.events.read", "on")]).await;
-        assert!(shown(&answer, 403).contains("You do not have events.read yourself"), "{}", answer.text());
+        assert!(shown(&answer, 403).contains("you do not have events.read yourself"), "{}", answer.text());
         // A member without either does not see the page.
         let mut max = signed_in(&server, "max@acme.example", &["member"]).await;
         assert_eq!(visit(&mut max, "/settings/access").await.status, 403);
@@ -299,7 +299,7 @@ fn who_may_only_see_tokens_is_offered_no_change() {
 
 /// The id of the open log, and the steps of its check: their words.
 async fn check(browser: &mut Browser, id: &str, checkpoint: &str) -> (Answer, Vec<(String, String)>) {
-    let action = format!("/integrity/{id}/check");
+    let action = format!("/integrity/{id}/check#report");
     let answer = browser.fill_form("/integrity", &action, &[("checkpoint", checkpoint)]).await;
     let page = shown(&answer, 200);
     let step = |rest: &str| {
@@ -416,5 +416,103 @@ fn integrity_is_for_those_who_may_read_the_log_and_for_their_own_logs() {
         let csrf = [("csrf".to_owned(), csrf.split('"').next().unwrap().to_owned())];
         assert_eq!(jane.post(&action.replace(&id, foreign), &csrf).await.status, 404);
         assert_eq!(jane.post(&action, &csrf).await.status, 200);
+    });
+}
+
+const FILE_RULES: &str = r#"
+    [[exclusion_rules]]
+    name = "of-the-file"
+    actorId = "plugin:*"
+"#;
+
+/// The organization's own rules.
+async fn own_rules(server: &Server, browser: &Browser) -> Vec<Value> {
+    let rules = api(server, browser, "/api/v1/rules").await;
+    let own = rules["data"].as_array().unwrap().iter().filter(|rule| rule["origin"] == "organization");
+    own.cloned().collect()
+}
+
+fn by(actor: &str, action: &str) -> String {
+    json!({"source": "s", "action": action, "actor": {"type": "user", "id": actor}}).to_string()
+}
+
+#[test]
+fn a_rule_is_tried_made_changed_and_removed() {
+    run(async {
+        let server = Server::with(FILE_RULES).await;
+        let mut ann = signed_in(&server, "ann@acme.example", &["admin"]).await;
+        let page = shown(&visit(&mut ann, "/settings/log").await, 200);
+        assert!(page.contains("of-the-file") && page.contains("plugin:*") && !page.contains("/delete"), "{page}");
+        for (actor, action) in [("robot:1", "poll"), ("robot:2", "poll"), ("user:jane", "poll"), ("robot:1", "deploy")]
+        {
+            server.post(by(actor, action)).await.expect(201);
+        }
+        let new = "/settings/log/rules/new";
+        let typed = |deed| [("name", "polls"), ("actors", "robot:*"), ("events", "poll\r\npoll-*"), ("deed", deed)];
+        let page = shown(&ann.fill_form(new, new, &typed("try")).await, 200);
+        assert!(page.contains("It would have kept out 2 of ") && page.contains("of their volume"), "{page}");
+        assert!(page.contains("value=\"polls\"") && page.contains("poll\r\npoll-*"), "{page}");
+        assert_eq!(own_rules(&server, &ann).await, Vec::<Value>::new(), "a trial makes no rule");
+        leads(&ann.fill_form(new, new, &typed("save")).await, "/settings/log?done=created");
+        let rules = own_rules(&server, &ann).await;
+        assert_eq!((&rules[0]["name"], &rules[0]["event_id"]), (&json!("polls"), &json!(["poll", "poll-*"])));
+        let written = server.post(by("robot:3", "poll")).await.json();
+        assert_eq!(written["events"][0]["excluded"], "polls");
+        // The name is taken, by this one and by that of the file; a rule without a pattern is none.
+        for (name, status) in [("polls", 409), ("of-the-file", 409)] {
+            let answer = ann.fill_form(new, new, &[("name", name), ("events", "x"), ("deed", "save")]).await;
+            assert!(shown(&answer, status).contains("already"), "{}", answer.text());
+        }
+        let answer = ann.fill_form(new, new, &[("name", HOSTILE), ("deed", "save")]).await;
+        assert!(!shown(&answer, 400).contains("<script>alert"), "{}", answer.text());
+
+        let edit = format!("/settings/log/rules/{}", rules[0]["id"].as_str().unwrap());
+        let page = shown(&visit(&mut ann, &edit).await, 200);
+        assert!(page.contains("Edit <bdi>polls</bdi>") && page.contains("robot:*"), "{page}");
+        leads(
+            &ann.fill_form(&edit, &edit, &[("actors", "robot:3"), ("deed", "save")]).await,
+            "/settings/log?done=saved",
+        );
+        let changed = own_rules(&server, &ann).await;
+        assert_eq!((&changed[0]["actor_id"], &changed[0]["name"]), (&json!(["robot:3"]), &json!("polls")));
+        let remove = format!("{edit}/delete");
+        assert_eq!(ann.fill_form(&remove, &remove, &[("confirm", "poll")]).await.status, 400);
+        assert_eq!(own_rules(&server, &ann).await.len(), 1);
+        leads(&ann.fill_form(&remove, &remove, &[("confirm", "polls")]).await, "/settings/log?done=deleted");
+        assert_eq!(own_rules(&server, &ann).await, Vec::<Value>::new());
+        assert_eq!(visit(&mut ann, &edit).await.status, 404);
+    });
+}
+
+#[test]
+fn the_time_range_is_chosen_by_those_who_may_change_settings() {
+    run(async {
+        let server = Server::start().await;
+        let mut ann = signed_in(&server, "ann@acme.example", &["admin"]).await;
+        let range = [("default_range", "30d")];
+        leads(&ann.fill_form("/settings/log", "/settings/log", &range).await, "/settings/log?done=range");
+        assert_eq!(api(&server, &ann, "/api/v1/settings").await["default_range"], "30d");
+        let page = shown(&visit(&mut ann, "/settings/log?done=range").await, 200);
+        assert!(page.contains("value=\"30d\" checked") && page.contains("<bdi>plugin-reads</bdi>"), "{page}");
+        let answer = ann.fill_form("/settings/log", "/settings/log", &[("default_range", "1y")]).await;
+        assert!(notice(&answer).contains("24h or 30d"), "{}", answer.text());
+        let looker = NewRole {
+            name: "looker".to_owned(),
+            handle: "looker".to_owned(),
+            description: String::new(),
+            permissions: vec![Permission::SettingsRead],
+            narrowing: None,
+        };
+        server.create_role(DEFAULT_ORGANIZATION, &looker).await;
+        let mut joe = signed_in(&server, "joe@acme.example", &["looker"]).await;
+        let page = shown(&visit(&mut joe, "/settings/log").await, 200);
+        assert!(page.contains("The last 30 days: what members see") && page.contains("settings.write"), "{page}");
+        assert!(
+            !page.contains("<form method=\"post\" action=\"/settings/log\"") && !page.contains("New rule"),
+            "{page}"
+        );
+        assert_eq!(visit(&mut joe, "/settings/log/rules/new").await.status, 403);
+        let mut max = signed_in(&server, "max@acme.example", &["auditor"]).await;
+        assert_eq!(visit(&mut max, "/settings/log").await.status, 403);
     });
 }

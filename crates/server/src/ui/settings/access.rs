@@ -137,9 +137,14 @@ impl EntryRow {
         self.kind == EntryKind::Made
     }
 
-    /// Whether nobody gets in with it, though its entry stands.
+    /// Whether nobody gets in with it yet, though its entry stands.
     fn is_empty(&self) -> bool {
         !self.has_value && self.kind != EntryKind::Issuer
+    }
+
+    /// Whether it may do all that there is.
+    fn may_everything(&self) -> bool {
+        self.scopes.len() == Permission::ALL.len()
     }
 }
 

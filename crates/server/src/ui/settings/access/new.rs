@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trailbook_event::limits::TOKEN_DAYS_MAX;
 
-use super::{PATH, TOKENS};
+use super::{PATH, Restriction as Known, TOKENS, Token, Tokens};
 use crate::auth::Permission;
 use crate::gate::form::Form;
 use crate::ui::Console;
@@ -21,8 +21,11 @@ use crate::ui::visit::{self, Visit};
 /// Restrictions that the form has room for, beside those of portals.
 const RESTRICTIONS: usize = 3;
 
-/// What portals ask for, ready to be ticked: the field, what it is, the plugin, its permission.
-const PORTALS: [(&str, &str, &str, &str); 2] = [
+/// What a portal asks for: the field, what it is, the plugin, its permission.
+type Portal = (&'static str, &'static str, &'static str, &'static str);
+
+/// What portals ask for, ready to be ticked.
+const PORTALS: [Portal; 2] = [
     ("portal", "Portal (Backstage): read the audit log", "audit-log", "audit.log.read"),
     (
         "wso2",
@@ -150,8 +153,30 @@ impl Typed {
         }
     }
 
+    /// What a token that has no value yet grants.
+    fn of_token(token: &Token) -> Self {
+        let is_of = |one: &Known, (_, _, plugin, permission): Portal| {
+            one.plugin == plugin && one.permissions.as_deref() == Some(&[permission.to_owned()])
+        };
+        let all = &token.access_restrictions;
+        let mut others = all.iter().filter(|one| !PORTALS.into_iter().any(|portal| is_of(one, portal)));
+        let list = |words: &Option<Vec<String>>| words.as_deref().unwrap_or_default().join(", ");
+        let row = |one: &Known| TypedRestriction {
+            plugin: one.plugin.clone(),
+            permissions: list(&one.permissions),
+            actions: list(&one.actions),
+        };
+        Self {
+            name: token.name.clone(),
+            scopes: token.scopes.iter().filter_map(|name| Permission::from_name(name)).collect(),
+            portals: PORTALS.map(|portal| all.iter().any(|one| is_of(one, portal))),
+            restrictions: std::array::from_fn(|_| others.next().map(row).unwrap_or_default()),
+            ..Self::default()
+        }
+    }
+
     fn restrictions(&self) -> Vec<Restriction> {
-        let of_portal = |(_, _, plugin, permission): (&str, &str, &str, &str)| Restriction {
+        let of_portal = |(_, _, plugin, permission): Portal| Restriction {
             plugin: plugin.to_owned(),
             permissions: vec![permission.to_owned()],
             actions: Vec::new(),
@@ -189,13 +214,23 @@ fn words(text: &str) -> Vec<String> {
     text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// `GET /settings/access/new`
-pub(in crate::ui) async fn show_form(visit: Visit) -> Response {
+/// `GET /settings/access/new`, with `entry` for one that has no value yet
+pub(in crate::ui) async fn show_form(State(console): State<Arc<Console>>, visit: Visit) -> Response {
     if !visit.may(Permission::CredentialsWrite) {
         let text = "Making tokens needs the permission “Manage tokens” (credentials.write).";
         return Refusal::new(Why::NotAllowed, text).page(&visit);
     }
-    form_page(&visit, &Typed { days: "90".to_owned(), ..Typed::default() }, None)
+    let Some(id) = visit.parameter("entry") else {
+        return form_page(&visit, &Typed { days: "90".to_owned(), ..Typed::default() }, None);
+    };
+    let tokens: Tokens = match console.get(&visit, TOKENS).await {
+        Ok(tokens) => tokens,
+        Err(refusal) => return refusal.page(&visit),
+    };
+    match tokens.data.iter().find(|token| token.id == id && !token.has_value) {
+        Some(token) => form_page(&visit, &Typed::of_token(token), None),
+        None => Refusal::new(Why::NotFound, "There is no such token, or it has a value already.").page(&visit),
+    }
 }
 
 /// `POST /settings/access/new` with `name`, `days`, `value`, boxes of scopes and portals, and rows of restrictions
