@@ -34,11 +34,18 @@
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     const source = one(button.dataset.copy);
-    await navigator.clipboard.writeText(source.value ?? source.textContent);
     const label = button.textContent;
-    button.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(source.value ?? source.textContent);
+      button.textContent = "Copied";
+    } catch {
+      // Without HTTPS browsers give no clipboard: the text is selected, to be copied by key.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Selected";
+    }
     setTimeout(() => (button.textContent = label), 1500);
   });
+  for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
 
   // Filters are edited in place.
   document.addEventListener("click", (event) => {

@@ -9,11 +9,14 @@
 mod account;
 mod answer;
 mod assets;
+mod confirm;
 mod filters;
 mod frame;
 mod home;
+mod integrity;
 mod logs;
 mod own_api;
+mod scopes;
 mod settings;
 mod theme;
 mod time;
@@ -52,8 +55,32 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/live", get(logs::live::follow))
         .route("/logs/events/{id}", get(logs::show_event))
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
-        .route("/account", get(account::show_account))
+        .merge(own())
         .route("/settings", get(settings::show_settings))
         .route("/assets/{name}", get(assets::give))
         .with_state(Arc::new(Console { app, api }))
+}
+
+/// The pages of one's own account, of external access, and of the log: its settings and what proves it.
+fn own() -> Router<Arc<Console>> {
+    use account::{sessions, tokens};
+    use settings::log::rules;
+    use settings::{access, log};
+    Router::new()
+        .route("/account", get(account::show_account))
+        .route("/account/name", post(account::change_name))
+        .route("/account/password", post(account::change_password))
+        .route("/account/sessions/others/end", post(sessions::end_others))
+        .route("/account/sessions/{id}/end", post(sessions::end_session))
+        .route("/account/tokens", post(tokens::create_token))
+        .route("/account/tokens/{id}/revoke", get(tokens::show_revoke).post(tokens::revoke_token))
+        .route("/settings/access", get(access::show_access))
+        .route("/settings/access/new", get(access::new::show_form).post(access::new::create_token))
+        .route("/settings/access/{id}/revoke", get(access::show_revoke).post(access::revoke_token))
+        .route("/settings/log", get(log::show_log).post(log::change_log))
+        .route("/settings/log/rules/new", get(rules::show_new).post(rules::create_rule))
+        .route("/settings/log/rules/{id}", get(rules::show_rule).post(rules::change_rule))
+        .route("/settings/log/rules/{id}/delete", get(rules::show_delete).post(rules::delete_rule))
+        .route("/integrity", get(integrity::show_integrity))
+        .route("/integrity/{id}/check", post(integrity::check_log))
 }

@@ -9,6 +9,7 @@ mod bad_requests;
 mod bodies;
 mod browser;
 mod console;
+mod console_own;
 mod demo;
 mod differential;
 mod document;

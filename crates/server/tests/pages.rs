@@ -57,7 +57,7 @@ fn accepting(name: &str) -> [(&str, &str); 3] {
 }
 
 async fn home(browser: &mut Browser) -> Answer {
-    browser.visit(&format!("{PUBLIC_URL}/")).await
+    browser.visit(&format!("{PUBLIC_URL}/account")).await
 }
 
 /// The events of the server's own of an action, the newest first.
@@ -71,6 +71,8 @@ fn somebody_joins_is_known_and_signs_out() {
     run(async {
         let server = Server::start().await;
         let mut browser = signed_in(&server).await;
+        let first = browser.visit(&format!("{PUBLIC_URL}/")).await;
+        assert_eq!((first.status, first.header("location")), (303, "/logs"));
         let page = home(&mut browser).await;
         assert_eq!(page.status, 200, "{}", page.text());
         for shown in ["Jane Doe", JANE, "Auditor", "<bdi>default</bdi>"] {
@@ -80,10 +82,10 @@ fn somebody_joins_is_known_and_signs_out() {
         assert_eq!(accepted[0]["meta"]["roles"], json!(["auditor"]), "{accepted:?}");
         assert_eq!(own(&server, "user.login").await.len(), 1);
         let cookies = browser.cookies();
-        let out = browser.fill("/", &[]).await;
+        let out = browser.fill_form("/account", "/sign-out", &[]).await;
         assert_eq!((out.status, out.header("location")), (303, "/sign-in"));
         let left = home(&mut browser).await;
-        assert_eq!((left.status, left.header("location")), (303, "/sign-in"));
+        assert_eq!((left.status, left.header("location")), (303, "/sign-in?next=%2Faccount"));
         // The cookie that was is good for nothing.
         let old = answer(server.request(Method::GET, "/").header("cookie", cookies)).await;
         assert_eq!(old.status, 303);

@@ -45,18 +45,22 @@ pub(super) struct Refusal {
     pub(super) text: String,
     /// Which field or parameter is wrong, where it is one.
     pub(super) parameter: Option<String>,
+    /// What the API calls it, such as `sign-in-failed`; empty where it is not of the API.
+    pub(super) kind: String,
 }
 
 /// What of a problem document a page shows.
 #[derive(Deserialize)]
 struct ProblemIn {
+    #[serde(rename = "type")]
+    kind: String,
     detail: String,
     parameter: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(why: Why, text: impl Into<String>) -> Self {
-        Self { why, text: text.into(), parameter: None }
+        Self { why, text: text.into(), parameter: None, kind: String::new() }
     }
 
     /// The server failed; why is in its log.
@@ -73,7 +77,10 @@ impl Refusal {
     pub(super) fn of_problem(code: StatusCode, body: &[u8]) -> Self {
         let why = status::why(code);
         match serde_json::from_slice::<ProblemIn>(body) {
-            Ok(problem) => Self { why, text: sentence(&problem.detail), parameter: problem.parameter },
+            Ok(ProblemIn { kind, detail, parameter }) => {
+                let kind = kind.trim_start_matches("/problems/").to_owned();
+                Self { why, text: sentence(&detail), parameter, kind }
+            }
             Err(_) => Self::failed(),
         }
     }

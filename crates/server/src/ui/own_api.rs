@@ -6,6 +6,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, Method, header};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,8 +33,13 @@ const OF_THE_PAGE: [HeaderName; 7] = [
 impl Console {
     /// Reads something.
     pub(super) async fn get<T: DeserializeOwned>(&self, visit: &Visit, path: &str) -> Result<T, Refusal> {
-        let found = self.ask(visit, (Method::GET, path), Body::empty()).await?;
-        serde_json::from_value(found).map_err(|error| unread(path, &error))
+        let found = self.read(visit, path).await?;
+        serde_json::from_slice(&found).map_err(|error| unread(path, &error))
+    }
+
+    /// Reads something that is not JSON, such as what proves a log.
+    pub(super) async fn read(&self, visit: &Visit, path: &str) -> Result<Bytes, Refusal> {
+        self.ask(visit, (Method::GET, path), Body::empty()).await
     }
 
     /// Changes something; the answer is null where there is nothing to say.
@@ -45,7 +51,8 @@ impl Console {
         body: &impl Serialize,
     ) -> Result<Value, Refusal> {
         let bytes = serde_json::to_vec(body).map_err(|error| unread(path, &error))?;
-        self.ask(visit, (method, path), Body::from(bytes)).await
+        let answer = self.ask(visit, (method, path), Body::from(bytes)).await?;
+        value(path, &answer)
     }
 
     /// Removes something.
@@ -55,10 +62,11 @@ impl Console {
 
     /// Does something that needs no words.
     pub(super) async fn ask_without_body(&self, visit: &Visit, method: Method, path: &str) -> Result<Value, Refusal> {
-        self.ask(visit, (method, path), Body::empty()).await
+        let answer = self.ask(visit, (method, path), Body::empty()).await?;
+        value(path, &answer)
     }
 
-    async fn ask(&self, visit: &Visit, (method, path): (Method, &str), body: Body) -> Result<Value, Refusal> {
+    async fn ask(&self, visit: &Visit, (method, path): (Method, &str), body: Body) -> Result<Bytes, Refusal> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_| Refusal::new(Why::Failed, format!("{path} is no path")))?;
@@ -81,13 +89,15 @@ impl Console {
         let status = response.status();
         let body = Limited::new(response.into_body(), BATCH_BYTES_MAX).collect().await;
         let bytes = body.map_err(|error| Refusal::new(Why::Failed, format!("{path}: {error}")))?.to_bytes();
-        if status.is_success() {
-            return match bytes.is_empty() {
-                true => Ok(Value::Null),
-                false => serde_json::from_slice(&bytes).map_err(|error| unread(path, &error)),
-            };
-        }
-        Err(Refusal::of_problem(status, &bytes))
+        if status.is_success() { Ok(bytes) } else { Err(Refusal::of_problem(status, &bytes)) }
+    }
+}
+
+/// What an answer says; null where that is nothing.
+fn value(path: &str, answer: &[u8]) -> Result<Value, Refusal> {
+    match answer.is_empty() {
+        true => Ok(Value::Null),
+        false => serde_json::from_slice(answer).map_err(|error| unread(path, &error)),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The settings of an organization: who may do what, what comes in, what is kept.
 
+pub(super) mod access;
+pub(super) mod log;
+
 use axum::response::Response;
 
 use super::answer::{self, Refusal, Why};

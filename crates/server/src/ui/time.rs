@@ -30,6 +30,13 @@ pub(super) struct Moment {
     pub(super) relative: String,
 }
 
+impl Moment {
+    /// `21 Nov 09:41`: as exact as most pages need it.
+    pub(super) fn minute(&self) -> &str {
+        self.local.rsplit_once(':').map_or(self.local.as_str(), |(minute, _)| minute)
+    }
+}
+
 impl Clock {
     /// For whoever opens a page.
     pub(super) fn of(visit: &Visit, now_ms: i64) -> Self {
@@ -99,6 +106,11 @@ impl Clock {
                 Moment { utc: text(), local: text(), full: text(), relative: String::new() }
             }
         }
+    }
+
+    /// Whether a time as the API writes it is over.
+    pub(super) fn is_past(&self, text: &str) -> bool {
+        trailbook_event::Timestamp::parse(text).is_ok_and(|time| time.nanos() / 1_000_000 <= self.now_ms())
     }
 
     /// `3 minutes ago`, `in 2 days`

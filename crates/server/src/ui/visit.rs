@@ -16,6 +16,7 @@ use super::answer::{self, Refusal};
 use crate::asker::{Asker, Peer};
 use crate::auth::{Caller, Denial, Permission};
 use crate::gate::form::Form;
+use crate::url;
 
 /// What stands for itself in a URL's query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -42,6 +43,12 @@ impl Visit {
     pub(super) fn is_of_script(&self) -> bool {
         let is_whole = ["hx-boosted", "hx-history-restore-request"].iter().any(|name| self.headers.contains_key(*name));
         self.headers.contains_key("hx-request") && !is_whole
+    }
+
+    /// A parameter of the URL's query.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = url::pairs(self.path.split_once('?').map(|(_, query)| query)).ok()?;
+        pairs.into_iter().find(|(one, _)| one == name).map(|(_, value)| value)
     }
 
     /// The value of a cookie.
