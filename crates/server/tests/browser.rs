@@ -57,16 +57,34 @@ impl Browser {
         self.send(Method::GET, &Url::parse(url).unwrap(), None).await
     }
 
-    /// Fills in the form of a page, or its first form, and sends it; without following where that leads. A field that
-    /// is named here replaces the one that the page has.
+    /// Fills in the first form of a page, and sends it; without following where that leads. A field that is named here
+    /// replaces the one that the page has.
     pub(crate) async fn fill(&mut self, page: &str, fields: &[(&str, &str)]) -> Answer {
+        let text = self.text_of(page).await;
+        self.fill_in(page, between(&text, "<form ", "</form>"), fields).await
+    }
+
+    /// The same with the form of a page that is sent to this path.
+    pub(crate) async fn fill_form(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let text = self.text_of(page).await;
+        let mut forms = text.split("<form ").skip(1).filter_map(|rest| rest.split("</form>").next());
+        let form = forms.find(|form| action_of(form) == action);
+        self.fill_in(page, form.unwrap_or_else(|| panic!("no form for {action} in {text}")), fields).await
+    }
+
+    /// The text of a page.
+    pub(crate) async fn text_of(&mut self, page: &str) -> String {
         let page = Url::parse(PUBLIC_URL).unwrap().join(page).unwrap();
-        let text = self.send(Method::GET, &page, None).await.text();
-        let action = page.join(between(&text, "<form ", ">").split_once("action=\"").unwrap().1.trim_end_matches('"'));
-        let mut all = filled(between(&text, "<form ", "</form>"));
+        self.send(Method::GET, &page, None).await.text()
+    }
+
+    async fn fill_in(&mut self, page: &str, form: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = Url::parse(PUBLIC_URL).unwrap().join(page).unwrap();
+        let action = page.join(&action_of(form)).unwrap();
+        let mut all = filled(form);
         all.retain(|(name, _)| fields.iter().all(|(given, _)| given != name));
         all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        self.post(action.unwrap().as_str(), &all).await
+        self.post(action.as_str(), &all).await
     }
 
     /// Sends a form.
@@ -179,12 +197,54 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     rest.split_once(after).unwrap().0
 }
 
-/// What the fields of a form hold before anything is typed.
+/// Where a form is sent.
+fn action_of(form: &str) -> String {
+    attribute(form.split('>').next().unwrap(), "action").expect("a form says where it is sent")
+}
+
+/// What the fields of a form hold before anything is typed: no box that is not ticked, and no button.
 fn filled(form: &str) -> Vec<(String, String)> {
-    let tags = form.split("<input ").skip(1).filter_map(|rest| rest.split('>').next());
-    let attribute = |tag: &str, name: &str| {
-        let (_, rest) = tag.split_once(&format!("{name}=\""))?;
-        rest.split('"').next().map(str::to_owned)
-    };
-    tags.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, " value").unwrap_or_default()))).collect()
+    let mut all = Vec::new();
+    for tag in form.split("<input ").skip(1).filter_map(|rest| rest.split('>').next()) {
+        let is_box = matches!(attribute(tag, "type").as_deref(), Some("checkbox" | "radio"));
+        let is_left_out = is_box && !has(tag, "checked") || has(tag, "disabled");
+        if let Some(name) = attribute(tag, "name").filter(|_| !is_left_out) {
+            all.push((name, attribute(tag, "value").unwrap_or_default()));
+        }
+    }
+    for (tag, inner) in elements(form, "textarea") {
+        all.push((attribute(tag, "name").unwrap(), unescaped(inner.strip_prefix('\n').unwrap_or(inner))));
+    }
+    for (tag, inner) in elements(form, "select") {
+        let options: Vec<&str> = inner.split("<option ").skip(1).filter_map(|rest| rest.split('>').next()).collect();
+        let chosen = options.iter().find(|option| has(option, "selected")).or(options.first());
+        all.push((attribute(tag, "name").unwrap(), chosen.and_then(|tag| attribute(tag, "value")).unwrap_or_default()));
+    }
+    all
+}
+
+/// The tags and contents of elements of this name.
+fn elements<'a>(form: &'a str, name: &str) -> Vec<(&'a str, &'a str)> {
+    let (begin, end) = (format!("<{name} "), format!("</{name}>"));
+    let all = form.split(&begin).skip(1).map(|rest| rest.split(&end).next().unwrap());
+    all.map(|element| element.split_once('>').unwrap()).collect()
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (before, rest) = tag.split_once(&format!("{name}=\""))?;
+    if !before.is_empty() && !before.ends_with(char::is_whitespace) {
+        return attribute(rest.split_once('"')?.1, name);
+    }
+    rest.split('"').next().map(unescaped)
+}
+
+/// Whether a tag has an attribute without a value.
+fn has(tag: &str, name: &str) -> bool {
+    tag.split_ascii_whitespace().any(|word| word == name)
+}
+
+/// A text of a page as it was before its template escaped it.
+pub(crate) fn unescaped(text: &str) -> String {
+    let signs = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    signs.iter().fold(text.to_owned(), |text, (escaped, sign)| text.replace(escaped, sign))
 }

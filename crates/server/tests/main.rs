@@ -10,6 +10,7 @@ mod bodies;
 mod browser;
 mod console;
 mod demo;
+mod console_people;
 mod differential;
 mod document;
 mod drain;

@@ -64,6 +64,11 @@ impl<'a> Frame<'a> {
         Self { section, ..Self::of(visit) }
     }
 
+    /// The same where a form answers with the page that it is on: that page's path.
+    pub(super) fn at(self, path: &'a str) -> Self {
+        Self { path, ..self }
+    }
+
     /// Whether the visitor has a permission.
     pub(super) fn may(&self, permission: &Permission) -> bool {
         self.visit.may(*permission)

@@ -30,6 +30,13 @@ pub(super) struct Moment {
     pub(super) relative: String,
 }
 
+impl Moment {
+    /// `21 Nov 09:41`: as exact as most pages need it.
+    pub(super) fn minute(&self) -> &str {
+        self.local.rsplit_once(':').map_or(self.local.as_str(), |(minute, _)| minute)
+    }
+}
+
 impl Clock {
     /// For whoever opens a page.
     pub(super) fn of(visit: &Visit, now_ms: i64) -> Self {
