@@ -61,6 +61,8 @@ pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 /// The body of a request about members, groups, roles, invitations, tokens, sessions, rules, settings or views, in
 /// bytes.
 pub const MEMBERS_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Members, groups, roles or invitations on one page of the console's lists.
+pub const PEOPLE_ON_PAGE_MAX: usize = 100;
 /// Days that a personal access token holds, at most.
 pub const TOKEN_DAYS_MAX: i64 = 366;
 

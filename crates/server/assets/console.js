@@ -47,6 +47,20 @@
   });
   for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
 
+  for (const button of all("[data-copy][hidden]")) button.hidden = false;
+
+  // A handle made of a name, as it is typed, until somebody writes their own.
+  for (const handle of document.querySelectorAll("input[data-handle-of]")) {
+    const name = document.querySelector(handle.dataset.handleOf);
+    const made = () => {
+      const words = name.value.toLowerCase().match(/[a-z0-9]+/g) || [];
+      return words.join("-").slice(0, handle.maxLength).replace(/-$/, "");
+    };
+    let isOwn = handle.value !== "" && handle.value !== made();
+    handle.addEventListener("input", () => { isOwn = handle.value !== ""; });
+    name.addEventListener("input", () => { if (!isOwn) handle.value = made(); });
+  }
+
   // Filters are edited in place.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-filter]");

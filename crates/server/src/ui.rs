@@ -57,6 +57,7 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
         .merge(own())
         .route("/settings", get(settings::show_settings))
+        .merge(people())
         .route("/assets/{name}", get(assets::give))
         .with_state(Arc::new(Console { app, api }))
 }
@@ -83,4 +84,23 @@ fn own() -> Router<Arc<Console>> {
         .route("/settings/log/rules/{id}/delete", get(rules::show_delete).post(rules::delete_rule))
         .route("/integrity", get(integrity::show_integrity))
         .route("/integrity/{id}/check", post(integrity::check_log))
+}
+
+/// The pages of who may do what.
+fn people() -> Router<Arc<Console>> {
+    use settings::{groups, invitations, members, roles};
+    Router::new()
+        .route("/settings/members", get(members::show_members))
+        .route("/settings/members/{id}", get(members::one::show_member))
+        .route("/settings/members/{id}/{deed}", post(members::one::change_member))
+        .route("/settings/invitations", get(invitations::show_invitations).post(invitations::invite))
+        .route("/settings/invitations/new", get(invitations::show_form))
+        .route("/settings/invitations/{id}/{deed}", post(invitations::change_invitation))
+        .route("/settings/groups", get(groups::show_groups).post(groups::create_group))
+        .route("/settings/groups/{handle}", get(groups::one::show_group))
+        .route("/settings/groups/{handle}/{deed}", post(groups::one::change_group))
+        .route("/settings/roles", get(roles::show_roles).post(roles::form::create_role))
+        .route("/settings/roles/new", get(roles::form::show_new))
+        .route("/settings/roles/{handle}/edit", get(roles::form::show_role).post(roles::form::change_role))
+        .route("/settings/roles/{handle}/delete", post(roles::form::delete_role))
 }

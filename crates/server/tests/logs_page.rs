@@ -92,7 +92,9 @@ fn the_url_says_what_is_shown_and_how_many_there_are() {
         assert!(failed.contains("value=\"outcome:failed -action:entity-fetch\""), "{failed}");
         assert!(failed.contains("title=\"Edit: Outcome is failed\"") && failed.contains("Action is not entity-fetch"));
         // Each chip's link drops it alone.
-        assert!(failed.contains("href=\"/logs?q=-action%3Aentity-fetch\" aria-label=\"Drop the filter Outcome is failed\""));
+        assert!(
+            failed.contains("href=\"/logs?q=-action%3Aentity-fetch\" aria-label=\"Drop the filter Outcome is failed\"")
+        );
         // The older page by its link.
         let (_, older) = all.split_once("<a class=\"button\" href=\"/logs?q=").unwrap();
         let older = format!("/logs?q={}", older.split('"').next().unwrap()).replace("&#38;", "&");
@@ -115,7 +117,10 @@ fn a_value_that_is_clicked_joins_the_search() {
             ("/logs?add=action%3Aentity-fetch", "/logs?q=action%3Aentity-fetch"),
             ("/logs?q=action%3Aa+word&range=7d&add=action%3Ab", "/logs?q=action%3Ab%20word&range=7d"),
             ("/logs?q=action%3Aa&add=-outcome%3Afailed", "/logs?q=action%3Aa%20-outcome%3Afailed"),
-            ("/logs/filter/apply?q=word&field=outcome&op=is_not&value=failed&value=denied", "/logs?q=-outcome%3Afailed%2Cdenied%20word"),
+            (
+                "/logs/filter/apply?q=word&field=outcome&op=is_not&value=failed&value=denied",
+                "/logs?q=-outcome%3Afailed%2Cdenied%20word",
+            ),
             ("/logs/filter/apply?q=outcome%3Afailed&number=0&op=is&value=denied", "/logs?q=outcome%3Adenied"),
             ("/logs/filter/apply?q=outcome%3Afailed+x1&number=0&op=is", "/logs?q=x1"),
             ("/logs/filter/apply?field=meta.a&op=is_not&others=1%0A2", "/logs?q=meta.a%3A1%2C2"),
@@ -180,7 +185,8 @@ fn an_empty_result_says_which_filter_empties_it() {
 fn an_event_shows_all_that_it_has() {
     run(async {
         let server = Server::start().await;
-        let many: serde_json::Map<String, Value> = (0..=DIFF_PATHS_MAX).map(|at| (format!("k{at}"), json!(at))).collect();
+        let many: serde_json::Map<String, Value> =
+            (0..=DIFF_PATHS_MAX).map(|at| (format!("k{at}"), json!(at))).collect();
         let events = json!([{
             "source": "s", "action": "a", "message": "Jane <b>moved</b> it",
             "actor": {"type": "agent", "id": "bot"}, "on_behalf_of": [{"type": "user", "id": "jane", "name": "Jane"}],
@@ -279,7 +285,8 @@ fn a_form_of_another_page_is_not_taken() {
     run(async {
         let server = filled(1).await;
         let mut browser = auditor(&server).await;
-        for path in ["/theme", "/logs/columns", "/logs/views", "/logs/views/remove", "/logs/first-token", "/logs/demo"] {
+        for path in ["/theme", "/logs/columns", "/logs/views", "/logs/views/remove", "/logs/first-token", "/logs/demo"]
+        {
             let forged = vec![("csrf".to_owned(), "forged".to_owned()), ("name".to_owned(), "x".to_owned())];
             let answer = browser.post(path, &forged).await;
             assert_eq!(answer.status, 403, "{path}: {}", answer.text());
@@ -303,7 +310,11 @@ fn a_page_allows_nothing_but_its_own_files() {
         // Every file is there under the name that the page has, for good.
         for path in text.split(['"']).filter(|part| part.starts_with("/assets/")) {
             let file = browser.visit(&format!("{PUBLIC_URL}{path}")).await;
-            assert_eq!((file.status, file.header("cache-control")), (200, "public, max-age=31536000, immutable"), "{path}");
+            assert_eq!(
+                (file.status, file.header("cache-control")),
+                (200, "public, max-age=31536000, immutable"),
+                "{path}"
+            );
         }
     });
 }

@@ -10,6 +10,7 @@ mod bodies;
 mod browser;
 mod console;
 mod console_own;
+mod console_people;
 mod demo;
 mod differential;
 mod document;

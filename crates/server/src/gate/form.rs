@@ -4,8 +4,6 @@
 //! taken if the two fit, and if the browser does not say that a page of another site sends it: so nobody is signed in,
 //! or made to accept something, by a page that is not ours.
 
-use std::collections::HashMap;
-
 use axum::extract::Request;
 use trailbook_event::limits::{FORM_HOURS_MAX, MEMBERS_BODY_BYTES_MAX};
 use trailbook_store::Error;
@@ -26,8 +24,8 @@ pub(crate) struct FormToken {
     pub(crate) cookie: String,
 }
 
-/// A form that was sent.
-pub(crate) struct Form(HashMap<String, String>);
+/// A form that was sent: its fields in their order.
+pub(crate) struct Form(Vec<(String, String)>);
 
 fn cookie_name(is_https: bool) -> &'static str {
     if is_https { "__Host-trailbook-page" } else { "trailbook-page" }
@@ -47,24 +45,31 @@ impl FormToken {
 }
 
 impl Form {
-    /// Reads a form. Of a field that is there twice the last counts.
+    /// Reads a form.
     pub(crate) async fn read(app: &App, request: Request) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let whole = body::read_up_to(MEMBERS_BODY_BYTES_MAX, app, &parts.headers, body).await?;
         let unreadable = || Problem::new(Kind::InvalidBody, "the body is no form that is percent-encoded UTF-8");
         let text = std::str::from_utf8(&whole.bytes).map_err(|_| unreadable())?;
-        let fields = url::pairs(Some(text)).map_err(|_| unreadable())?;
-        Ok(Self(fields.into_iter().collect()))
+        url::pairs(Some(text)).map(Self).map_err(|_| unreadable())
     }
 
-    /// A field; empty where it is not there.
+    /// A field; empty where it is not there. Of one that is there twice the last counts.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map(String::as_str).unwrap_or_default()
+        self.all(name).pop().unwrap_or_default()
+    }
+
+    /// What a field says that may be there several times, such as boxes that are ticked.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(one, _)| one == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// A field, which is then no more in the form.
     pub(crate) fn take(&mut self, name: &str) -> String {
-        self.0.remove(name).unwrap_or_default()
+        let taken = std::mem::take(&mut self.0).into_iter().partition(|(one, _)| one == name);
+        let (named, others): (Vec<_>, Vec<_>) = taken;
+        self.0 = others;
+        named.into_iter().next_back().map(|(_, value)| value).unwrap_or_default()
     }
 
     /// Whether it comes from a page that this server gave to the same browser.

@@ -1,7 +1,13 @@
 //! The settings of an organization: who may do what, what comes in, what is kept.
 
 pub(super) mod access;
+mod asked;
+mod directory;
+pub(super) mod groups;
+pub(super) mod invitations;
 pub(super) mod log;
+pub(super) mod members;
+pub(super) mod roles;
 
 use axum::response::Response;
 
@@ -25,4 +31,36 @@ pub(super) async fn show_settings(visit: Visit) -> Response {
         Some((path, _, _)) => answer::lead(&visit, path),
         None => Refusal::new(Why::NotAllowed, "None of the settings is for your roles.").page(&visit),
     }
+}
+
+/// What is wrong with one of the forms of a page, to be said beside it.
+struct Wrong {
+    /// The last part of the path that the form is sent to.
+    form: &'static str,
+    why: Why,
+    text: String,
+}
+
+impl Wrong {
+    fn of(form: &'static str, refusal: Refusal) -> Self {
+        Self { form, why: refusal.why, text: refusal.text }
+    }
+
+    /// What it says of this form.
+    fn at<'a>(wrong: Option<&'a Self>, form: &str) -> Option<&'a str> {
+        wrong.filter(|wrong| wrong.form == form).map(|wrong| wrong.text.as_str())
+    }
+}
+
+/// Whether somebody typed the name of what they are about to destroy.
+fn confirm(typed: &str, name: &str) -> Result<(), Refusal> {
+    match typed.trim().to_lowercase() == name.to_lowercase() {
+        true => Ok(()),
+        false => Err(Refusal::new(Why::Invalid, format!("Nothing was done. To go on, type {name} into the field."))),
+    }
+}
+
+/// The lines of a field that are not empty.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
