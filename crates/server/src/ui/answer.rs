@@ -43,8 +43,6 @@ pub(super) struct Refusal {
     pub(super) why: Why,
     /// One sentence or two for people.
     pub(super) text: String,
-    /// Which field or parameter is wrong, where it is one.
-    pub(super) parameter: Option<String>,
     /// What the API calls it, such as `sign-in-failed`; empty where it is not of the API.
     pub(super) kind: String,
 }
@@ -55,7 +53,6 @@ struct ProblemIn {
     #[serde(rename = "type")]
     kind: String,
     detail: String,
-    parameter: Option<String>,
 }
 
 impl Refusal {

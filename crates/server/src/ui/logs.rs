@@ -54,7 +54,6 @@ struct LogsPage<'a> {
     /// The parameters of the view, as URLs begin with them.
     params: String,
     may_export: bool,
-    may_write: bool,
     columns: Columns,
     zone: String,
     range: RangeMenu,
@@ -86,6 +85,8 @@ struct Results {
     empty: Option<Empty>,
     refusal: Option<String>,
     csrf: String,
+    /// Whether the visitor may send events.
+    may_write: bool,
 }
 
 /// Why there is nothing.
@@ -184,7 +185,6 @@ pub(super) async fn show_logs(
         frame: Frame::in_section(&visit, Section::Logs),
         params: view.params(),
         may_export: visit.may(Permission::Exports),
-        may_write: visit.may(Permission::EventsWrite),
         columns: Columns::of(&visit),
         zone: clock.zone_name(),
         range: range_menu(&view, default, &clock),
@@ -281,6 +281,7 @@ impl Results {
             empty: None,
             refusal: None,
             csrf: visit.csrf.clone(),
+            may_write: visit.may(Permission::EventsWrite),
         }
     }
 

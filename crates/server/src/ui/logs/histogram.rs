@@ -58,8 +58,6 @@ pub(super) struct Histogram {
     pub(super) summary: String,
     /// The outcomes that occur, from below.
     pub(super) outcomes: Vec<String>,
-    /// The greatest number of one bar.
-    pub(super) greatest: String,
     pub(super) from: String,
     pub(super) to: String,
 }
@@ -117,7 +115,6 @@ impl Histogram {
         Self {
             summary: format!("Events over time, in {} steps; at most {} in one", steps.count, grouped(greatest)),
             outcomes: found.iter().map(|(outcome, _)| outcome.clone()).collect(),
-            greatest: grouped(greatest),
             from: show(steps.from_ns / NANOS),
             to: show(end_ms),
             bars,
