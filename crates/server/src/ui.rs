@@ -54,7 +54,7 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/filter", get(logs::filter::show_filter))
         .route("/logs/filter/apply", get(logs::filter::apply_filter))
         .route("/logs/live", get(logs::live::follow))
-        .route("/logs/events/{id}", get(logs::show_event))
+        .route("/logs/events/{id}", get(logs::event::show_event))
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
         .merge(own())
         .route("/settings", get(settings::show_settings))

@@ -57,7 +57,7 @@ struct ProblemIn {
 
 impl Refusal {
     pub(super) fn new(why: Why, text: impl Into<String>) -> Self {
-        Self { why, text: text.into(), parameter: None, kind: String::new() }
+        Self { why, text: text.into(), kind: String::new() }
     }
 
     /// The server failed; why is in its log.
@@ -74,9 +74,9 @@ impl Refusal {
     pub(super) fn of_problem(code: StatusCode, body: &[u8]) -> Self {
         let why = status::why(code);
         match serde_json::from_slice::<ProblemIn>(body) {
-            Ok(ProblemIn { kind, detail, parameter }) => {
+            Ok(ProblemIn { kind, detail }) => {
                 let kind = kind.trim_start_matches("/problems/").to_owned();
-                Self { why, text: sentence(&detail), parameter, kind }
+                Self { why, text: sentence(&detail), kind }
             }
             Err(_) => Self::failed(),
         }
