@@ -3,9 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use trailbook_event::limits::TOKEN_DAYS_MAX;
-use trailbook_store::DEFAULT_ORGANIZATION;
 use trailbook_store::credential::Permission;
 use trailbook_store::members::NewRole;
+use trailbook_store::{Clock, DEFAULT_ORGANIZATION, LogOptions, Options, Tuning};
+use trailbook_tlog::SigningKey;
+use trailbook_tlog::note::Algorithm;
 
 use crate::browser::{Browser, notice, unescaped};
 use crate::harness::{Answer, MINIMAL, PASSWORD, PUBLIC_URL, Server, answer, run};
@@ -263,6 +265,27 @@ fn a_token_of_the_organization_is_revoked_by_its_name_and_one_of_the_file_stays(
 }
 
 #[test]
+fn an_entry_without_a_value_is_given_one_with_what_it_grants() {
+    run(async {
+        let server = Server::start().await;
+        let mut ann = signed_in(&server, "ann@acme.example", &["admin"]).await;
+        let tokens = api(&server, &ann, "/api/v1/tokens").await;
+        let portal = tokens["data"].as_array().unwrap().iter().find(|one| one["has_value"] == false).unwrap();
+        let form = format!("/settings/access/new?entry={}", portal["id"].as_str().unwrap());
+        let page = shown(&visit(&mut ann, "/settings/access").await, 200);
+        assert!(page.contains("no value yet") && page.contains(&form), "{page}");
+        let answer = ann.fill_form(&form, "/settings/access/new", &[]).await;
+        let value = made_value(&shown(&answer, 200));
+        assert_eq!(server.get(&value, crate::harness::AUDIT).await.status, 200);
+        let after = api(&server, &ann, "/api/v1/tokens").await;
+        assert_eq!(after["total"], tokens["total"]);
+        let given = after["data"].as_array().unwrap().iter().find(|one| one["id"] == portal["id"]).unwrap();
+        assert_eq!(given["access_restrictions"], portal["access_restrictions"]);
+        assert_eq!(visit(&mut ann, &form).await.status, 404, "it has one now");
+    });
+}
+
+#[test]
 fn who_may_only_see_tokens_is_offered_no_change() {
     run(async {
         let server = Server::start().await;
@@ -368,21 +391,23 @@ fn a_log_that_is_another_one_than_was_seen_does_not_hold() {
         let mut jane = signed_in(&server, JANE, &["auditor"]).await;
         let id = log_id(&server, &jane).await;
         let kept = checkpoint(&server, &jane, &id, 1).await;
-        // Another root under the signature, and a text that is no checkpoint.
+        // Another root under the signature.
         let mut lines: Vec<&str> = kept.lines().collect();
         let root = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         lines[2] = root;
-        for (given, reason) in [(lines.join("\n"), "signature"), ("not a checkpoint".to_owned(), "note")] {
-            let (answer, steps) = check(&mut jane, &id, &given).await;
-            assert_eq!(words(&steps)[2], "broken", "{steps:?}");
-            assert!(steps[2].1.contains("The checkpoint that you gave") && steps[2].1.contains(reason), "{steps:?}");
-            assert!(answer.text().contains("Something does not hold") && answer.text().contains("trailbook check"));
-            assert_eq!(answer.header("set-cookie"), "", "what did not hold is not remembered");
-        }
+        let (answer, steps) = check(&mut jane, &id, &lines.join("\n")).await;
+        assert_eq!(words(&steps)[2], "broken", "{steps:?}");
+        assert!(steps[2].1.contains("The checkpoint that you gave") && steps[2].1.contains("signature"), "{steps:?}");
+        assert!(answer.text().contains("Something does not hold") && answer.text().contains("trailbook check"));
+        assert_eq!(answer.header("set-cookie"), "", "what did not hold is not remembered");
+        // A text that is no checkpoint says nothing of the log.
+        let (answer, steps) = check(&mut jane, &id, "nonsense").await;
+        assert!(words(&steps)[2] == "not checked" && steps[2].1.contains("is no checkpoint"), "{steps:?}");
+        assert!(answer.text().contains("What was checked holds") && answer.text().contains("nonsense</textarea>"));
         // What the browser remembers is compared: the same size with another root, and more than there is.
         let size = lines[1];
         for (seen, reason) in [(format!("{size}.{root}"), "root"), (format!("9999.{root}"), "entries were removed")] {
-            let cookies = format!("{}; trailbook-seen-{id}={seen}", jane.cookies());
+            let cookies = format!("trailbook-seen-{id}={seen}; {}", jane.cookies());
             let page = visit(&mut jane, "/integrity").await.text();
             let (_, csrf) = page.split_once("name=\"csrf\" value=\"").unwrap();
             let body = format!("csrf={}", csrf.split('"').next().unwrap());
@@ -416,6 +441,43 @@ fn integrity_is_for_those_who_may_read_the_log_and_for_their_own_logs() {
         let csrf = [("csrf".to_owned(), csrf.split('"').next().unwrap().to_owned())];
         assert_eq!(jane.post(&action.replace(&id, foreign), &csrf).await.status, 404);
         assert_eq!(jane.post(&action, &csrf).await.status, 200);
+    });
+}
+
+#[test]
+fn witnesses_and_frozen_logs_are_shown_as_they_are() {
+    run(async {
+        let key = SigningKey::from_seed("witness.example/w1", Algorithm::CosignatureV1, &[2; 32]).unwrap();
+        // Nothing listens there.
+        let setting = format!("witnesses = [{{ vkey = '{}', url = 'http://127.0.0.1:9/w1' }}]", key.verifier());
+        let server = Server::with(&setting).await;
+        let mut jane = signed_in(&server, JANE, &["auditor"]).await;
+        let first = log_id(&server, &jane).await;
+        while api(&server, &jane, "/api/v1/logs").await["data"][0]["witnesses"][0]["problem"].is_null() {
+            tokio::task::yield_now().await;
+        }
+        let page = shown(&visit(&mut jane, "/integrity").await, 200);
+        assert!(page.contains("<bdi>witness.example/w1</bdi>") && page.contains("does not follow"), "{page}");
+        let (_, steps) = check(&mut jane, &first, "").await;
+        assert!(steps[0].1.ends_with("no witness has cosigned this one yet."), "{steps:?}");
+
+        let dir = server.stop().await;
+        let options = Options {
+            data_dir: dir.path().to_owned(),
+            catalog: None,
+            idempotency_window_ms: 1,
+            clock: Clock::system(),
+            tuning: Tuning::default(),
+            logs: LogOptions::default(),
+        };
+        trailbook_store::freeze(options, None).await.unwrap();
+        let server = Server::open(dir, "").await;
+        let mut jane = sign_in(&server, JANE).await;
+        let page = shown(&visit(&mut jane, "/integrity").await, 200);
+        assert!(page.contains("Frozen since") && page.contains(&first), "{page}");
+        let (_, steps) = check(&mut jane, &first, "").await;
+        assert_eq!(words(&steps), ["holds", "not checked", "holds", "not checked"], "{steps:?}");
+        assert!(steps[3].1.contains("the newest are in another log"), "{steps:?}");
     });
 }
 
@@ -514,5 +576,12 @@ fn the_time_range_is_chosen_by_those_who_may_change_settings() {
         assert_eq!(visit(&mut joe, "/settings/log/rules/new").await.status, 403);
         let mut max = signed_in(&server, "max@acme.example", &["auditor"]).await;
         assert_eq!(visit(&mut max, "/settings/log").await.status, 403);
+        // Who changes rules sees them, and is led there.
+        let ruler = NewRole { handle: "ruler".to_owned(), permissions: vec![Permission::RulesWrite], ..looker };
+        server.create_role(DEFAULT_ORGANIZATION, &ruler).await;
+        let mut eve = signed_in(&server, "eve@acme.example", &["ruler"]).await;
+        leads(&visit(&mut eve, "/settings").await, "/settings/log");
+        let page = shown(&visit(&mut eve, "/settings/log").await, 200);
+        assert!(page.contains("New rule") && !page.contains("default_range"), "{page}");
     });
 }

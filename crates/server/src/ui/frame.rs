@@ -74,6 +74,11 @@ impl<'a> Frame<'a> {
         self.visit.may(*permission)
     }
 
+    /// Whether the visitor has one of these permissions.
+    pub(super) fn may_any(&self, permissions: &[Permission]) -> bool {
+        permissions.iter().any(|permission| self.may(permission))
+    }
+
     /// Whether this is a page, or one below it.
     pub(super) fn is_at(&self, path: &str) -> bool {
         let rest = self.path.strip_prefix(path);

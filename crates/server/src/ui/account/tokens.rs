@@ -29,7 +29,7 @@ const DAYS: &str = "90";
 pub(super) struct TokenRow {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) scopes: String,
+    pub(super) scopes: Vec<String>,
     pub(super) created: Moment,
     pub(super) used: Option<Moment>,
     pub(super) expires: Option<Moment>,
@@ -81,7 +81,7 @@ impl Default for TokenTyped {
 pub(super) async fn rows(console: &Console, visit: &Visit, clock: &Clock) -> Result<Vec<TokenRow>, Refusal> {
     let tokens: Tokens = console.get(visit, PATH).await?;
     let row = |token: Token| TokenRow {
-        scopes: token.scopes.join(", "),
+        scopes: token.scopes,
         created: clock.moment_of(&token.created_at),
         used: token.last_used_at.map(|at| clock.moment_of(&at)),
         is_expired: token.expires_at.as_deref().is_some_and(|at| clock.is_past(at)),

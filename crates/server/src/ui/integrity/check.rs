@@ -137,12 +137,7 @@ impl Check<'_> {
             ),
         }
         if !given.trim().is_empty() {
-            match self.given(given) {
-                Ok(old) => self.grown(&old, now, "at the checkpoint that you gave", report).await,
-                Err(Wrong(reason)) => {
-                    report.broken(format!("The checkpoint that you gave is not one of this log. {reason}"));
-                }
-            }
+            self.compare_given(given, now, report).await;
         }
         match self.newest_entries(now).await {
             Ok(text) => report.held(text),
@@ -186,11 +181,23 @@ impl Check<'_> {
         }
     }
 
-    /// A checkpoint that somebody kept.
-    fn given(&self, text: &str) -> Result<Checkpoint, Wrong> {
+    /// Compares a checkpoint that somebody kept.
+    async fn compare_given(&self, text: &str, now: &Checkpoint, report: &mut Report) {
         // Browsers send line ends of two bytes, and people leave out the last.
         let text = text.trim().replace("\r\n", "\n") + "\n";
-        self.signed(&Note::parse(&text)?)
+        let note = match Note::parse(&text) {
+            Ok(note) => note,
+            Err(error) => {
+                report.skipped(format!("What you gave is no checkpoint: {error}. It begins with the log's name."));
+                return;
+            }
+        };
+        match self.signed(&note) {
+            Ok(old) => self.grown(&old, now, "at the checkpoint that you gave", report).await,
+            Err(Wrong(reason)) => {
+                report.broken(format!("The checkpoint that you gave is not one of this log. {reason}"));
+            }
+        }
     }
 
     /// Checks that the log begins with what it was.
