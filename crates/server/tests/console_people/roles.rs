@@ -112,7 +112,9 @@ fn a_role_that_is_called_new_is_no_form() {
         let typed = [("name", "New"), ("permission", "events.read")];
         assert_eq!(browser.fill_form(NEW, LIST, &typed).await.status, 303);
         assert!(page(&mut browser, "/settings/roles/new/edit").await.contains("value=\"New\""));
-        assert!(page(&mut browser, NEW).await.contains("<h1 class=\"titled\"><bdi class=\"clip\" title=\"Create role\">"));
+        assert!(
+            page(&mut browser, NEW).await.contains("<h1 class=\"titled\"><bdi class=\"clip\" title=\"Create role\">")
+        );
     });
 }
 

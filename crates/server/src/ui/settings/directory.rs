@@ -120,11 +120,7 @@ pub(super) struct Choice {
 }
 
 /// All of a kind that the API lists at a path.
-pub(super) async fn all<T: DeserializeOwned>(
-    console: &Console,
-    visit: &Visit,
-    path: &str,
-) -> Result<Vec<T>, Refusal> {
+pub(super) async fn all<T: DeserializeOwned>(console: &Console, visit: &Visit, path: &str) -> Result<Vec<T>, Refusal> {
     Ok(console.get::<List<T>>(visit, path).await?.data)
 }
 

@@ -87,12 +87,7 @@ pub(in crate::ui) async fn show_invitations(
     show(&console, &visit, &asked, None).await.unwrap_or_else(|refusal| refusal.page(&visit))
 }
 
-async fn show(
-    console: &Console,
-    visit: &Visit,
-    asked: &Asked,
-    wrong: Option<&Wrong>,
-) -> Result<Response, Refusal> {
+async fn show(console: &Console, visit: &Visit, asked: &Asked, wrong: Option<&Wrong>) -> Result<Response, Refusal> {
     let mut all: Vec<Invitation> = directory::all(console, visit, &api(["invitations"])).await?;
     let before = all.len();
     all.retain(Invitation::is_pending);
@@ -123,11 +118,7 @@ pub(in crate::ui) async fn show_form(State(console): State<Arc<Console>>, visit:
 }
 
 /// The form, as it was sent where something is wrong with it.
-async fn show_invite(
-    console: &Console,
-    visit: &Visit,
-    sent: Option<(&Form, &Wrong)>,
-) -> Result<Response, Refusal> {
+async fn show_invite(console: &Console, visit: &Visit, sent: Option<(&Form, &Wrong)>) -> Result<Response, Refusal> {
     if !visit.may(Permission::MembersWrite) {
         return Err(Refusal::new(Why::NotAllowed, "Inviting is not for your roles."));
     }
@@ -195,13 +186,15 @@ pub(in crate::ui) async fn change_invitation(
         Err(response) => return response,
     };
     let refusal = match deed.as_str() {
-        "resend" => match console.send(&visit, Method::POST, &api(["invitations", &id, "resend"]), &Value::Null).await {
-            Ok(made) => match serde_json::from_value::<Invitation>(made) {
-                Ok(one) => return invited(&console, &visit, &[one]),
-                Err(_) => Refusal::failed(),
-            },
-            Err(refusal) => refusal,
-        },
+        "resend" => {
+            match console.send(&visit, Method::POST, &api(["invitations", &id, "resend"]), &Value::Null).await {
+                Ok(made) => match serde_json::from_value::<Invitation>(made) {
+                    Ok(one) => return invited(&console, &visit, &[one]),
+                    Err(_) => Refusal::failed(),
+                },
+                Err(refusal) => refusal,
+            }
+        }
         "revoke" => match console.delete(&visit, &api(["invitations", &id])).await {
             Ok(_) => return answer::lead(&visit, &format!("{PATH}?done=revoked")),
             Err(refusal) => refusal,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::own_id;
 use crate::auth::Permission;
 use crate::gate::form::Form;
+use crate::ui::Console;
 use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::frame::{Frame, Section};
 use crate::ui::settings::asked::Asked;
@@ -18,7 +19,6 @@ use crate::ui::settings::directory::{self, Choice, Group, Invitation, Member, Ro
 use crate::ui::settings::{Wrong, confirm, lines};
 use crate::ui::time::Clock;
 use crate::ui::visit::{self, Visit, encoded};
-use crate::ui::Console;
 
 const DONE: [(&str, &str); 9] = [
     ("changed", "Their details are changed."),
@@ -117,8 +117,7 @@ async fn show(console: &Console, visit: &Visit, id: &str, told: &Told) -> Result
         groups.iter().partition(|group| member.groups.contains(&group.handle));
     let choice = |group: &&Group| Choice::of_group(visit, group, &roles);
     let may_write = visit.may(Permission::MembersWrite);
-    let (name, actors) =
-        told.typed.clone().unwrap_or_else(|| (member.name.clone(), member.actors.join("\n")));
+    let (name, actors) = told.typed.clone().unwrap_or_else(|| (member.name.clone(), member.actors.join("\n")));
     let path = format!("/settings/members/{}", member.id);
     let page = MemberPage {
         frame: Frame::in_section(visit, Section::Settings).at(&path),
@@ -157,7 +156,9 @@ pub(in crate::ui) async fn change_member(
         return Refusal::new(Why::NotFound, "There is no such form.").page(&visit);
     };
     let told = match act(&console, &visit, (&id, deed), &form).await {
-        Ok(After::Said(word)) => return answer::lead(&visit, &format!("/settings/members/{}?done={word}", encoded(&id))),
+        Ok(After::Said(word)) => {
+            return answer::lead(&visit, &format!("/settings/members/{}?done={word}", encoded(&id)));
+        }
         Ok(After::Gone) => return answer::lead(&visit, "/settings/members?done=removed"),
         Ok(After::Link(link)) => Told { link: Some(link), ..Told::default() },
         Err(refusal) => {

@@ -10,8 +10,8 @@ use axum::response::Response;
 use serde::Deserialize;
 use trailbook_event::limits::HANDLE_CHARS_MAX;
 
-use super::narrowing::Typed;
 use super::PATH;
+use super::narrowing::Typed;
 use crate::auth::Permission;
 use crate::gate::form::Form;
 use crate::ui::Console;
@@ -241,12 +241,7 @@ async fn delete(console: &Console, visit: &Visit, handle: &str, form: &Form) -> 
 }
 
 /// Makes a role of a form, or puts it in the place of the one that there is.
-async fn send(
-    console: &Console,
-    visit: &Visit,
-    (method, path): (Method, &str),
-    form: &Form,
-) -> Result<(), Refusal> {
+async fn send(console: &Console, visit: &Visit, (method, path): (Method, &str), form: &Form) -> Result<(), Refusal> {
     let mut role = named(form);
     role.insert("permissions".to_owned(), form.all("permission").into());
     if let Some(narrowing) = typed(form).read()? {
