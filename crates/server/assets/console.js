@@ -49,6 +49,9 @@
 
   for (const button of all("[data-copy][hidden]")) button.hidden = false;
 
+  // On narrow screens the links of the settings are a strip: it begins with the page that one is on.
+  one(".side [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // A handle made of a name, as it is typed, until somebody writes their own.
   for (const handle of document.querySelectorAll("input[data-handle-of]")) {
     const name = document.querySelector(handle.dataset.handleOf);
