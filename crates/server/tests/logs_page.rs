@@ -295,6 +295,28 @@ fn a_form_of_another_page_is_not_taken() {
 }
 
 #[test]
+fn the_token_of_forms_is_another_text_on_each_page() {
+    run(async {
+        let server = filled(1).await;
+        let mut browser = auditor(&server).await;
+        let token =
+            |page: String| page.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+        let (first, second) = (token(page(&mut browser, "/logs").await), token(page(&mut browser, "/logs").await));
+        assert_ne!(first, second);
+        // Both are good; one of which a byte is another is not.
+        let flipped = if first.ends_with('A') {
+            first[..first.len() - 2].to_owned() + "zz"
+        } else {
+            first[..first.len() - 2].to_owned() + "AA"
+        };
+        for (csrf, status) in [(first, 303), (second, 303), (flipped, 403)] {
+            let form = vec![("csrf".to_owned(), csrf), ("theme".to_owned(), "dark".to_owned())];
+            assert_eq!(browser.post("/theme", &form).await.status, status);
+        }
+    });
+}
+
+#[test]
 fn a_page_allows_nothing_but_its_own_files() {
     run(async {
         let server = filled(3).await;

@@ -36,6 +36,8 @@ pub(crate) struct Begun {
 
 /// How much older than it is known to be a session's last use may be, in milliseconds.
 const SEEN_GRAIN_MS: i64 = 60_000;
+/// What hides a token in a page: as long as it is.
+const MASK_BYTES: usize = 32;
 /// What is said of one that comes without what its forms have.
 pub(super) const NO_CSRF: &str = "a request with a session needs the header x-csrf-token, whose value /api/v1/me gives";
 
@@ -115,7 +117,7 @@ impl Auth {
         }
         let token = asker.cookie(cookie_name(asker.is_https)).ok_or_else(refused)?;
         let given = given.and_then(|given| URL_SAFE_NO_PAD.decode(given).ok()).ok_or_else(refused)?;
-        hmac::verify(&self.form_key(), token.as_bytes(), &given).map_err(|_| refused())
+        hmac::verify(&self.form_key(), token.as_bytes(), &unmasked(&given)).map_err(|_| refused())
     }
 
     /// The token of a form that is there before anybody is signed in, for what a cookie of its browser holds.
@@ -134,12 +136,33 @@ impl Auth {
         asker.cookie(cookie_name(asker.is_https)).map(|token| self.csrf_of(token))
     }
 
+    /// The same, as another text each time, for pages that are compressed: what stood in each of them alike would tell
+    /// itself by their sizes (BREACH, <https://www.breachattack.com>).
+    pub(crate) fn masked_csrf_token(&self, asker: &Asker) -> Option<String> {
+        let token = asker.cookie(cookie_name(asker.is_https))?;
+        let tag = hmac::sign(&self.form_key(), token.as_bytes());
+        let mut mask = [0; MASK_BYTES];
+        getrandom::fill(&mut mask).ok()?;
+        let masked = tag.as_ref().iter().zip(mask).map(|(byte, mask)| byte ^ mask);
+        Some(URL_SAFE_NO_PAD.encode(mask.into_iter().chain(masked).collect::<Vec<u8>>()))
+    }
+
     fn csrf_of(&self, token: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.form_key(), token.as_bytes()))
     }
 
     fn form_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, &self.csrf_key)
+    }
+}
+
+/// A token without its mask, if it has one.
+fn unmasked(given: &[u8]) -> Vec<u8> {
+    match given.split_at_checked(MASK_BYTES) {
+        Some((mask, masked)) if masked.len() == MASK_BYTES => {
+            masked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect()
+        }
+        _ => given.to_vec(),
     }
 }
 

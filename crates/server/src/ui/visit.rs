@@ -70,7 +70,7 @@ impl Visit {
             Err(Denial::Unauthenticated(_)) => return Err(answer::to_sign_in(&parts.headers, &path)),
             Err(denial) => return Err(Refusal::from(denial).bare()),
         };
-        let Some(csrf) = console.app.auth.csrf_token(&asker) else {
+        let Some(csrf) = console.app.auth.masked_csrf_token(&asker) else {
             return Err(answer::to_sign_in(&parts.headers, &path));
         };
         let peer = parts.extensions.get::<Peer>().copied();
