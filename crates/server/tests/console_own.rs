@@ -395,15 +395,15 @@ fn a_log_that_is_another_one_than_was_seen_does_not_hold() {
         let mut lines: Vec<&str> = kept.lines().collect();
         let root = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         lines[2] = root;
-        let (answer, steps) = check(&mut jane, &id, &lines.join("\n")).await;
+        let (page, steps) = check(&mut jane, &id, &lines.join("\n")).await;
         assert_eq!(words(&steps)[2], "broken", "{steps:?}");
         assert!(steps[2].1.contains("The checkpoint that you gave") && steps[2].1.contains("signature"), "{steps:?}");
-        assert!(answer.text().contains("Something does not hold") && answer.text().contains("trailbook check"));
-        assert_eq!(answer.header("set-cookie"), "", "what did not hold is not remembered");
+        assert!(page.text().contains("Something does not hold") && page.text().contains("trailbook check"));
+        assert_eq!(page.header("set-cookie"), "", "what did not hold is not remembered");
         // A text that is no checkpoint says nothing of the log.
-        let (answer, steps) = check(&mut jane, &id, "nonsense").await;
+        let (page, steps) = check(&mut jane, &id, "nonsense").await;
         assert!(words(&steps)[2] == "not checked" && steps[2].1.contains("is no checkpoint"), "{steps:?}");
-        assert!(answer.text().contains("What was checked holds") && answer.text().contains("nonsense</textarea>"));
+        assert!(page.text().contains("What was checked holds") && page.text().contains("nonsense</textarea>"));
         // What the browser remembers is compared: the same size with another root, and more than there is.
         let size = lines[1];
         for (seen, reason) in [(format!("{size}.{root}"), "root"), (format!("9999.{root}"), "entries were removed")] {
