@@ -45,8 +45,6 @@
     }
     setTimeout(() => (button.textContent = label), 1500);
   });
-  for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
-
   for (const button of all("[data-copy][hidden]")) button.hidden = false;
 
   // On narrow screens the links of the settings are a strip: it begins with the page that one is on.

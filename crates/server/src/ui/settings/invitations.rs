@@ -216,6 +216,7 @@ impl Invitation {
     fn purpose(&self) -> &'static str {
         match self.kind.as_str() {
             "new-password" => "choose a new password",
+            "sign-in" => "sign in once",
             "first-admin" => "become the first admin",
             _ => "join",
         }
