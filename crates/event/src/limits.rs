@@ -92,6 +92,8 @@ pub const WEBHOOK_SECONDS_MAX: u64 = 300;
 pub const URL_BYTES_MAX: usize = 16 * 1024;
 /// Days that the page of logs shows at once.
 pub const VIEW_DAYS_MAX: i64 = 30;
+/// Days that one export takes which is ordered on a page.
+pub const CONSOLE_EXPORT_DAYS_MAX: i64 = 365;
 /// Paths of changes, and pieces of meta, that a page shows of one event; its JSON has them all.
 pub const DIFF_PATHS_MAX: usize = 1_000;
 /// Pages that are given new events as they are recorded, at the same time.

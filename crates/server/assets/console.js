@@ -300,4 +300,38 @@
     for (const name of ["from", "to"]) data.set(name, new Date(data.get(name)).toISOString());
     location.assign(`/logs?${new URLSearchParams(data)}`);
   }, true);
+
+  // What is ordered of a view, over the page instead of on one of its own.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="/logs/export?"]');
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    htmx.ajax("GET", link.getAttribute("href"), { target: "body", swap: "beforeend", select: "unset" });
+  }, true);
+
+  // Dialogs that come into the page open over it, and go when they are closed.
+  document.addEventListener("htmx:load", (event) => {
+    const dialog = event.target;
+    if (!dialog.matches?.("dialog[data-modal]") || dialog.open) return;
+    dialog.showModal();
+    dialog.addEventListener("close", () => dialog.remove());
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  });
+
+  // What looks again by itself does not while the reader is in one of its menus.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const calm = event.detail.elt;
+    if (calm.matches("[data-calm]") && one("details[open]", calm)) event.preventDefault();
+  });
+
+  // The fold of exports: open where the URL names it, and with the number of what it lists.
+  document.addEventListener("htmx:load", (event) => {
+    const part = event.target;
+    if (part.id === "exports" && location.hash === "#exports") part.open = true;
+    const count = one("#exports-count");
+    if (part.id === "exports-list" && count) count.textContent = part.dataset.count;
+  });
 })();

@@ -2,6 +2,7 @@
 //! goes.
 
 pub(crate) mod overview;
+pub(crate) mod portrait;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use trailbook_event::Field;
 use trailbook_event::limits::QUERY_SECONDS_MAX;
-use trailbook_query::{Answer, Bucket, Cancel, Condition, Error, Facet, FieldRef, Hidden, Page, Query, Start, Steps};
+use trailbook_query::{Answer, Cancel, Condition, Error, Facet, FieldRef, Hidden, Page, Query, Start};
 use trailbook_store::credential::Permission;
 use trailbook_store::{Organization, Row, Snapshot};
 
@@ -47,19 +48,6 @@ pub(crate) async fn facet(
     app.ledger.reading(app, caller).await?;
     let work =
         move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::facet(snapshot, &query, &field, limit, cancel);
-    noting_damage(app, over_events(app, caller, work).await)
-}
-
-/// Counts what a query finds by when it happened.
-pub(crate) async fn histogram(
-    app: &Arc<App>,
-    caller: &Caller,
-    mut query: Query,
-    steps: Steps,
-) -> Result<Vec<Bucket>, Error> {
-    sight(caller).apply(&mut query)?;
-    app.ledger.reading(app, caller).await?;
-    let work = move |snapshot: &Snapshot, cancel: &Cancel| trailbook_query::histogram(snapshot, &query, steps, cancel);
     noting_damage(app, over_events(app, caller, work).await)
 }
 

@@ -6,10 +6,12 @@
 //!
 //! Reading works without a script. Pages have [`frame::POLICY`], and their state in the URL.
 
+mod about;
 mod account;
 mod answer;
 mod assets;
 mod confirm;
+mod exports;
 #[expect(unreachable_pub, reason = "what the macro of a filter makes is public")]
 mod filters;
 mod frame;
@@ -57,6 +59,10 @@ pub(crate) fn routes(app: Arc<App>, api: Router) -> Router {
         .route("/logs/events/{id}", get(logs::event::show_event))
         .route("/logs/events/{id}/proof", get(logs::proof::show_proof))
         .merge(own())
+        .route("/logs/about", get(about::show_about))
+        .route("/logs/exports", get(exports::show_exports))
+        .route("/logs/exports/{id}/delete", post(exports::delete))
+        .route("/logs/export", get(exports::show_form).post(exports::order))
         .route("/settings", get(settings::show_settings))
         .merge(people())
         .route("/assets/{name}", get(assets::give))
