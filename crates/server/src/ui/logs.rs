@@ -221,11 +221,13 @@ async fn results(
     let found =
         overview(&console.app, &visit.caller, view.query(default, now_ms)?, Wanted { steps, of_all_kinds }).await?;
     let Overview { answer, histogram, kinds, of_all_kinds } = found;
-    let rows: Vec<Row> = answer.events.iter().map(|found| Row::of(found, clock)).collect();
+    let mut rows: Vec<Row> = answer.events.iter().map(|found| Row::of(found, clock)).collect();
     let open = match &view.open {
         Some(id) => detail(console, visit, id, clock).await.ok().map(|detail| (id.clone(), detail)),
         None => None,
     };
+    let open_id = open.as_ref().map(|(id, _)| id);
+    rows.iter_mut().for_each(|row| row.is_open = open_id == Some(&row.id));
     let total = answer.total.unwrap_or_default();
     let empty = if rows.is_empty() { Some(empty(console, visit, view).await?) } else { None };
     Ok(Results {
@@ -286,11 +288,6 @@ impl Results {
 
     fn refused(visit: &Visit, view: &View, clock: &Clock, text: String) -> Self {
         Self { refusal: Some(text), ..Self::around(visit, view, clock) }
-    }
-
-    /// Whether a row is open.
-    fn is_open(&self, row: &Row) -> bool {
-        self.open.as_ref().is_some_and(|(id, _)| *id == row.id)
     }
 }
 
