@@ -54,7 +54,6 @@ struct LogsPage<'a> {
     /// The parameters of the view, as URLs begin with them.
     params: String,
     may_export: bool,
-    may_write: bool,
     columns: Columns,
     zone: String,
     range: RangeMenu,
@@ -85,6 +84,7 @@ struct Results {
     made_ms: i64,
     empty: Option<Empty>,
     refusal: Option<String>,
+    may_write: bool,
     csrf: String,
 }
 
@@ -184,7 +184,6 @@ pub(super) async fn show_logs(
         frame: Frame::in_section(&visit, Section::Logs),
         params: view.params(),
         may_export: visit.may(Permission::Exports),
-        may_write: visit.may(Permission::EventsWrite),
         columns: Columns::of(&visit),
         zone: clock.zone_name(),
         range: range_menu(&view, default, &clock),
@@ -229,7 +228,15 @@ async fn results(
     let open_id = open.as_ref().map(|(id, _)| id);
     rows.iter_mut().for_each(|row| row.is_open = open_id == Some(&row.id));
     let total = answer.total.unwrap_or_default();
-    let empty = if rows.is_empty() { Some(empty(console, visit, view).await?) } else { None };
+    // What the server recorded itself, such as that somebody signed in, begins no log.
+    let is_of_own = rows.iter().all(|row| row.source.whole == trailbook_event::OWN_SOURCE);
+    let empty = if is_of_own && is_first_start(console, visit, view).await {
+        Some(Empty { text: "Nothing has been recorded yet.", ways: Vec::new(), is_first_start: true })
+    } else if rows.is_empty() {
+        Some(empty(console, visit, view).await?)
+    } else {
+        None
+    };
     Ok(Results {
         histogram: (!histogram.is_empty()).then(|| Histogram::of(steps, histogram, clock)),
         tabs: tabs(view, kinds, of_all_kinds),
@@ -282,6 +289,7 @@ impl Results {
             made_ms: clock.now_ms(),
             empty: None,
             refusal: None,
+            may_write: visit.may(Permission::EventsWrite),
             csrf: visit.csrf.clone(),
         }
     }
@@ -307,20 +315,19 @@ async fn show_older(console: &Console, visit: &Visit, view: &View, clock: &Clock
     }
 }
 
-/// Why a search found nothing, and what would find something.
-async fn empty(console: &Console, visit: &Visit, view: &View) -> Result<Empty, Refusal> {
-    let one = |conditions: Vec<Condition>| Query {
-        conditions,
+/// Whether nobody but the server itself has recorded anything, at any time.
+async fn is_first_start(console: &Console, visit: &Visit, view: &View) -> bool {
+    let of_others = Query {
+        conditions: vec![Condition::is_not(Field::Source, trailbook_event::OWN_SOURCE)],
         page: Page { limit: 1, start: Start::Offset(0) },
         wants_total: false,
         ..Query::default()
     };
-    let of_others = one(vec![Condition::is_not(Field::Source, trailbook_event::OWN_SOURCE)]);
-    let may_ask = search(&console.app, &visit.caller, of_others).await;
-    if view.is_of_all() && may_ask.is_ok_and(|answer| answer.events.is_empty()) {
-        let text = "Nothing has been recorded yet.";
-        return Ok(Empty { text, ways: Vec::new(), is_first_start: true });
-    }
+    view.is_of_all() && search(&console.app, &visit.caller, of_others).await.is_ok_and(|found| found.events.is_empty())
+}
+
+/// Why a search found nothing, and what would find something.
+async fn empty(console: &Console, visit: &Visit, view: &View) -> Result<Empty, Refusal> {
     let mut ways = Vec::new();
     let now_ms = console.app.clock.now_ms();
     let default = default_range(console, visit);

@@ -52,9 +52,9 @@ export default async function ({ member, visitor, signIn, record, checkAccessibi
   await checkAccessibility(page);
 
   // Another member sees the shared one, may open it, and may not remove it.
-  if (values.other) {
+  if (values.narrowed) {
     const other = await visitor();
-    await signIn(other, values.other, '/logs');
+    await signIn(other, values.narrowed, '/logs');
     await other.locator('#views-menu > summary').click();
     await expect(other.locator('#views-menu .views li')).toHaveText([/Refusals <b>bold<\/b>\s*shared by/]);
     await expect(other.getByRole('button', { name: /Remove the view/ })).toHaveCount(0);
