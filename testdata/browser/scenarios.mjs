@@ -41,6 +41,17 @@ async function play({ script, url, values }) {
       return page;
     },
     signIn,
+    /// Sends events with the token of the values; what the API answers.
+    record: async (events) => {
+      const answer = await fetch(`${url}/api/v1/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${values.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(events),
+      });
+      const said = await answer.json();
+      if (answer.status !== 201) throw new Error(`an event was not recorded: ${JSON.stringify(said)}`);
+      return said.events;
+    },
     /// Says that this status may answer what pages ask by themselves, as a form that is wrong.
     tolerate: (status) => tolerated.add(status),
   };

@@ -6,3 +6,4 @@
 
 mod chromium;
 mod doors;
+mod logs;

@@ -72,13 +72,23 @@ pub(super) async fn results(
     let found =
         overview(&console.app, &visit.caller, view.query(default, now_ms)?, Wanted { steps, of_all_kinds }).await?;
     let Overview { answer, histogram, kinds, of_all_kinds } = found;
-    let rows: Vec<Row> = answer.events.iter().map(|found| Row::of(found, clock)).collect();
+    let mut rows: Vec<Row> = answer.events.iter().map(|found| Row::of(found, clock)).collect();
     let open = match &view.open {
         Some(id) => event::detail(console, visit, id, clock).await.ok().map(|detail| (id.clone(), detail)),
         None => None,
     };
+    let open_id = open.as_ref().map(|(id, _)| id);
+    rows.iter_mut().for_each(|row| row.is_open = open_id == Some(&row.id));
     let total = answer.total.unwrap_or_default();
-    let empty = if rows.is_empty() { Some(empty(console, visit, view).await?) } else { None };
+    // What the server recorded itself, such as that somebody signed in, begins no log.
+    let is_of_own = rows.iter().all(|row| row.source.whole == trailbook_event::OWN_SOURCE);
+    let empty = if is_of_own && is_first_start(console, visit, view).await {
+        Some(Empty { text: "Nothing has been recorded yet.", ways: Vec::new(), is_first_start: true })
+    } else if rows.is_empty() {
+        Some(empty(console, visit, view).await?)
+    } else {
+        None
+    };
     Ok(Results {
         histogram: (!histogram.is_empty()).then(|| Histogram::of(steps, histogram, clock)),
         tabs: tabs(view, kinds, of_all_kinds),
@@ -132,27 +142,21 @@ impl Results {
     pub(super) fn refused(visit: &Visit, view: &View, clock: &Clock, text: String) -> Self {
         Self { refusal: Some(text), ..Self::around(visit, view, clock) }
     }
-
-    /// Whether a row is open.
-    fn is_open(&self, row: &Row) -> bool {
-        self.open.as_ref().is_some_and(|(id, _)| *id == row.id)
-    }
 }
 
-/// Why a search found nothing, and what would find something.
-async fn empty(console: &Console, visit: &Visit, view: &View) -> Result<Empty, Refusal> {
-    let one = |conditions: Vec<Condition>| Query {
-        conditions,
+/// Whether nobody but the server itself has recorded anything, at any time.
+async fn is_first_start(console: &Console, visit: &Visit, view: &View) -> bool {
+    let of_others = Query {
+        conditions: vec![Condition::is_not(Field::Source, trailbook_event::OWN_SOURCE)],
         page: Page { limit: 1, start: Start::Offset(0) },
         wants_total: false,
         ..Query::default()
     };
-    let of_others = one(vec![Condition::is_not(Field::Source, trailbook_event::OWN_SOURCE)]);
-    let may_ask = search(&console.app, &visit.caller, of_others).await;
-    if view.is_of_all() && may_ask.is_ok_and(|answer| answer.events.is_empty()) {
-        let text = "Nothing has been recorded yet.";
-        return Ok(Empty { text, ways: Vec::new(), is_first_start: true });
-    }
+    view.is_of_all() && search(&console.app, &visit.caller, of_others).await.is_ok_and(|found| found.events.is_empty())
+}
+
+/// Why a search found nothing, and what would find something.
+async fn empty(console: &Console, visit: &Visit, view: &View) -> Result<Empty, Refusal> {
     let mut ways = Vec::new();
     let now_ms = console.app.clock.now_ms();
     let default = default_range(console, visit);

@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub(super) outcome: Cell,
     pub(super) source: Cell,
     pub(super) address: Option<Cell>,
+    /// Whether the whole event is shown below it.
+    pub(super) is_open: bool,
 }
 
 /// A value that can be filtered by.
@@ -141,6 +143,7 @@ impl Row {
             outcome: cell(Field::Outcome, "/outcome"),
             source: cell(Field::Source, "/source"),
             address: some(Field::Context(ContextKey::Ip), "/context/ip"),
+            is_open: false,
         }
     }
 }
