@@ -270,7 +270,8 @@ impl Check<'_> {
         let mut tile = Tile { kind: Kind::Hashes { level }, index: first / tile::WIDTH, width: tile::WIDTH };
         tile.width = tile.width_at(size);
         if !tiles.contains_key(&tile) {
-            tiles.insert(tile, tile::decode_hashes(&self.read(&tile.path()).await?)?);
+            let hashes = tile::decode_hashes(&self.read(&tile.path()).await?)?;
+            tiles.insert(tile, hashes);
         }
         let start = (first % tile::WIDTH) as usize;
         let hashes = tiles.get(&tile).and_then(|hashes| hashes.get(start..start + (1 << over)));
