@@ -41,7 +41,7 @@ enum After {
     /// The page again, with a sentence.
     Said(&'static str),
     /// The page with a link that is shown this once.
-    Link(Invitation),
+    Link(Box<Invitation>),
     /// The list, for there is no such member any more.
     Gone,
 }
@@ -51,7 +51,7 @@ enum After {
 struct Told {
     said: Option<&'static str>,
     wrong: Option<Wrong>,
-    link: Option<Invitation>,
+    link: Option<Box<Invitation>>,
     /// The name and the ids that were typed and not taken.
     typed: Option<(String, String)>,
 }
@@ -197,7 +197,7 @@ async fn act(console: &Console, visit: &Visit, (id, deed): (&str, &str), form: &
         }
         "password-link" => {
             let made = console.send(visit, Method::POST, &api(["members", id, "password-link"]), &Value::Null).await?;
-            return serde_json::from_value(made).map(After::Link).map_err(|_| Refusal::failed());
+            return serde_json::from_value(made).map(|link| After::Link(Box::new(link))).map_err(|_| Refusal::failed());
         }
         "suspend" => {
             console.send(visit, Method::PATCH, &path, &json!({"is_suspended": true})).await?;
