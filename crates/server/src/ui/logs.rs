@@ -50,6 +50,8 @@ struct LogsPage<'a> {
     view: &'a View,
     /// The parameters of the view, as URLs begin with them.
     params: String,
+    /// The same with the time that is shown, whatever the default is.
+    export_params: String,
     may_export: bool,
     columns: Columns,
     zone: String,
@@ -121,6 +123,7 @@ pub(super) async fn show_logs(
     let page = LogsPage {
         frame: Frame::in_section(&visit, Section::Logs),
         params: view.params(),
+        export_params: view.in_range(view.range_or(default)).params(),
         may_export: visit.may(Permission::Exports),
         columns: Columns::of(&visit),
         zone: clock.zone_name(),

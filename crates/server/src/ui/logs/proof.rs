@@ -13,10 +13,11 @@ use serde::Deserialize;
 use trailbook_event::seal;
 use trailbook_tlog::{Hash, ProofFile, VerifierKey};
 
+use crate::auth::Permission;
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::frame::{Frame, Section};
-use crate::ui::time::grouped;
+use crate::ui::time::{Clock, Moment, grouped};
 use crate::ui::visit::Visit;
 
 /// What the API gives.
@@ -31,6 +32,18 @@ struct Proof {
     proof: String,
 }
 
+/// A log, as far as it is needed to say when its checkpoint was signed.
+#[derive(Deserialize)]
+struct Log {
+    id: String,
+    signed_at: String,
+}
+
+#[derive(Deserialize)]
+struct LogList {
+    data: Vec<Log>,
+}
+
 #[derive(Template)]
 #[template(path = "ui/proof_part.html")]
 struct ProofPart {
@@ -39,6 +52,8 @@ struct ProofPart {
     sequence: String,
     size: String,
     vkey: String,
+    /// When the log's checkpoint was signed last, for who may know.
+    signed_at: Option<Moment>,
     /// Why it does not hold.
     fault: Option<String>,
 }
@@ -70,10 +85,18 @@ async fn part(console: &Console, visit: &Visit, id: String) -> Result<ProofPart,
     let path = format!("/api/v1/events/{}/proof", crate::ui::visit::encoded(&id));
     let proof: Proof = console.get(visit, &path).await?;
     let checked = check(&proof);
+    let mut signed_at = None;
+    if visit.may(Permission::LogRead) {
+        let logs: LogList = console.get(visit, "/api/v1/logs").await?;
+        let clock = Clock::of(visit, console.app.clock.now_ms());
+        let log = logs.data.iter().find(|log| log.id == proof.log);
+        signed_at = log.map(|log| clock.moment_of(&log.signed_at));
+    }
     Ok(ProofPart {
         id,
         sequence: grouped(proof.sequence),
         size: checked.as_ref().map(|size| grouped(*size)).unwrap_or_default(),
+        signed_at,
         fault: checked.err(),
         log: proof.log,
         vkey: proof.vkey,
