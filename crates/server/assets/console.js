@@ -249,6 +249,7 @@
     one("button", bar).textContent = `${waiting.length} new, show`;
   };
   const setLive = (button, state) => {
+    logs().dataset.watched = state;
     button.setAttribute("aria-pressed", String(state === "live"));
     one("[data-live-label]", button).textContent = { off: "Live", live: "Pause", paused: "Go on" }[state];
   };

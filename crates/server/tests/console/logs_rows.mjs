@@ -39,7 +39,7 @@ export default async function ({ member, record, checkAccessibility, expect }) {
   await expect(details).toHaveCount(2);
   await page.reload();
   await expect(details).toHaveCount(1);
-  //DEV await expect(row.locator('a.open')).toHaveAttribute('aria-expanded', 'true');
+  await expect(row.locator('a.open')).toHaveAttribute('aria-expanded', 'true');
   await expect(detail).toContainText('billing has a new owner');
 
   const change = (path) => detail.locator('.diff tr', { has: page.getByRole('rowheader', { name: path, exact: true }) });
