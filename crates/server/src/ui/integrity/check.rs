@@ -5,6 +5,7 @@
 //! who trusts nobody runs `trailbook verify` elsewhere.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -269,12 +270,12 @@ impl Check<'_> {
         let first = node.index << over;
         let mut tile = Tile { kind: Kind::Hashes { level }, index: first / tile::WIDTH, width: tile::WIDTH };
         tile.width = tile.width_at(size);
-        if !tiles.contains_key(&tile) {
-            let hashes = tile::decode_hashes(&self.read(&tile.path()).await?)?;
-            tiles.insert(tile, hashes);
-        }
+        let known = match tiles.entry(tile) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(tile::decode_hashes(&self.read(&tile.path()).await?)?),
+        };
         let start = (first % tile::WIDTH) as usize;
-        let hashes = tiles.get(&tile).and_then(|hashes| hashes.get(start..start + (1 << over)));
+        let hashes = known.get(start..start + (1 << over));
         let hashes = hashes.ok_or_else(|| Wrong(format!("{} has too few hashes.", tile.path())))?;
         let mut frontier = Frontier::default();
         hashes.iter().for_each(|hash| frontier.push(*hash, |_, _| {}));
