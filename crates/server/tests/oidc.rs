@@ -78,7 +78,7 @@ fn somebody_signs_in() {
         let provided = Provided { issuer: provider.issuer.clone(), subject: "jane".to_owned() };
         assert_eq!((jane.provided, jane.name.as_str(), jane.has_password), (Some(provided), "A Person", false));
         assert_eq!(groups, ["reviewers"]);
-        let home = browser.visit(&format!("{PUBLIC_URL}/")).await;
+        let home = browser.visit(&format!("{PUBLIC_URL}/account")).await;
         assert!(home.status == 200 && home.text().contains("jane@acme.example"), "{}", home.text());
         assert_eq!(Browser::of(&server).sign_in("acme", "joe").await.status, 302);
         assert_eq!(member(&server, "joe@acme.example").await.1, ["members"]);

@@ -203,7 +203,11 @@ pub(super) fn lead(visit: &Visit, to: &str) -> Response {
 
 /// Leads somebody who is not signed in to the page for that.
 pub(super) fn to_sign_in(headers: &HeaderMap, path: &str) -> Response {
-    leading(headers, &format!("/sign-in?next={}", encoded(path)))
+    // The first page is where everybody comes anyway.
+    match path {
+        "/" => leading(headers, "/sign-in"),
+        path => leading(headers, &format!("/sign-in?next={}", encoded(path))),
+    }
 }
 
 fn leading(headers: &HeaderMap, to: &str) -> Response {

@@ -108,7 +108,7 @@ fn a_suspended_member_is_not_signed_in() {
         let server = serve(&setting("hostile", &hostile.issuer, "")).await;
         let mut browser = Browser::of(&server);
         assert_eq!(browser.sign_in("hostile", "").await.status, 302);
-        let home = format!("{PUBLIC_URL}/");
+        let home = format!("{PUBLIC_URL}/account");
         assert_eq!(browser.visit(&home).await.status, 200);
         let (catalog, own) = (server.catalog().await, organization(&server, DEFAULT_ORGANIZATION).await);
         let change = MemberChange { is_suspended: Some(true), ..MemberChange::default() };
@@ -136,9 +136,9 @@ fn an_organization_may_demand_its_provider() {
         fields.push(("csrf".to_owned(), csrf));
         let answer = browser.post("/sign-in", &fields).await;
         assert_eq!((answer.status, notice(&answer).contains("identity provider")), (403, true), "{}", answer.text());
-        assert_eq!(browser.visit(&format!("{PUBLIC_URL}/")).await.status, 303);
+        assert_eq!(browser.visit(&format!("{PUBLIC_URL}/account")).await.status, 303);
         assert_eq!(browser.sign_in("hostile", "").await.status, 302);
-        assert_eq!(browser.visit(&format!("{PUBLIC_URL}/")).await.status, 200);
+        assert_eq!(browser.visit(&format!("{PUBLIC_URL}/account")).await.status, 200);
     });
 }
 
@@ -156,7 +156,7 @@ fn a_provider_lets_nobody_into_another_organization() {
         assert!(!page.contains("/sign-in/hostile") && page.contains("type=\"password\""), "{page}");
         let mut browser = Browser::of(&server);
         assert_eq!(browser.sign_in("hostile", "").await.status, 302);
-        let home = browser.visit(&format!("{PUBLIC_URL}/")).await.text();
+        let home = browser.visit(&format!("{PUBLIC_URL}/account")).await.text();
         assert!(home.contains("<bdi>acme</bdi>") && !home.contains("<bdi>default</bdi>"), "{home}");
         assert_eq!(member(&server, JANE).await.0.provided, None, "the other Jane is as she was");
         let total = server.list("source=trailbook&action=user.login").await["total"].clone();
