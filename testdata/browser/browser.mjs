@@ -92,7 +92,9 @@ export async function checkWidth(page) {
   const wider = await page.evaluate(() => {
     const root = document.documentElement;
     if (root.scrollWidth <= window.innerWidth) return [];
-    const reaches = (element) => element.checkVisibility() && element.getBoundingClientRect().right > window.innerWidth;
+    const clips = (element) => element !== null && element !== document.body
+      && (getComputedStyle(element).overflowX !== 'visible' || clips(element.parentElement));
+    const reaches = (element) => element.getBoundingClientRect().right > window.innerWidth && !clips(element.parentElement);
     const outermost = [...document.querySelectorAll('body *')].filter((one) => reaches(one));
     return [`${root.scrollWidth} of ${window.innerWidth} px`, ...outermost.slice(0, 5).map((one) => one.outerHTML.slice(0, 160))];
   });

@@ -20,7 +20,7 @@ export default async function ({ member, visitor, signIn, record, checkAccessibi
   const { stdout } = await promisify(execFile)('sh', ['-c', `${command} -s`]);
   expect(JSON.parse(stdout).events).toHaveLength(1);
   await page.getByRole('link', { name: 'Look for it' }).click();
-  await expect(page.getByRole('link', { name: 'greeting.sent' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'greeting.sent', exact: true })).toBeVisible();
   await expect(page.locator('.first-start')).toHaveCount(0);
 
   // A filter that leaves nothing is named, with what would be found without it.
