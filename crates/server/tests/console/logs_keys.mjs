@@ -95,5 +95,7 @@ export default async function ({ member, record, checkAccessibility, expect }) {
   // e is for an export of what is shown.
   await page.getByRole('heading', { level: 1 }).click();
   await keyboard.press('e');
-  await expect(page).toHaveURL(/\/logs\/export\?q=-source%3Atrailbook%20-outcome%3Afailed$/);
+  await expect(page.locator('dialog[open]')).toContainText('Outcome is not failed');
+  await keyboard.press('Escape');
+  await expect(page.locator('dialog[open]')).toHaveCount(0);
 }

@@ -96,6 +96,7 @@ export default async function ({ member, record, expect, checkWidth }) {
   await note();
   await plain.getByRole('link', { name: 'Older', exact: true }).click();
   await expect(plain.getByText('Older events.')).toBeVisible();
+  await expect(plain.locator('tr.row')).toHaveCount(PAGE_ROWS);
   await note();
   await plain.getByRole('link', { name: 'Older', exact: true }).click();
   await expect(plain.locator('tr.row')).toHaveCount(EVENTS - 2 * PAGE_ROWS);
