@@ -113,6 +113,6 @@ export default async function ({ member, record, checkAccessibility, checkWidth,
   await page.keyboard.press('Enter');
   await isSound();
   await page.goto(`/logs?q=${encodeURIComponent('action:"<img src=x onerror=alert(1)>"')}&type=${encodeURIComponent(MARKUP)}&open=${encodeURIComponent(MARKUP)}`);
-  await expect(page.locator('.empty, .notice-error').first()).toBeVisible();
+  await expect(page.locator('#logs .empty, #logs .notice-error').first()).toBeVisible();
   await isSound();
 }

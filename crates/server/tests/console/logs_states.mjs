@@ -7,7 +7,7 @@ import { events, parts } from './log.mjs';
 export default async function ({ member, visitor, signIn, record, checkAccessibility, checkWidth, expect, values }) {
   const page = await member('/logs');
   const { total, rows, chips, search, params } = parts(page);
-  const empty = page.locator('.empty');
+  const empty = page.locator('#logs .empty');
 
   // The first start: the command that is shown works as it stands.
   await page.goto('/logs');
