@@ -50,7 +50,11 @@ pub(super) async fn rows(console: &Console, visit: &Visit, clock: &Clock) -> Res
     let sessions: Sessions = console.get(visit, PATH).await?;
     let row = |session: Session| SessionRow {
         browser: browser(&session.user_agent),
-        method: if session.method == "password" { "password" } else { "identity provider" },
+        method: match session.method.as_str() {
+            "password" => "password",
+            "link" => "a link",
+            _ => "identity provider",
+        },
         created: clock.moment_of(&session.created_at),
         used: clock.moment_of(&session.last_used_at),
         ends: clock.moment_of(&session.expires_at),
