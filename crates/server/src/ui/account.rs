@@ -6,7 +6,7 @@ pub(super) mod tokens;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use super::answer::{self, Refusal, Why};
 use super::frame::{Frame, Section};
 use super::scopes::{self, ScopeArea};
 use super::time::Clock;
-use super::visit::{self, Visit};
+use super::visit::{Sent, Visit};
 
 /// The path of the page.
 const PATH: &str = "/account";
@@ -121,11 +121,7 @@ pub(super) async fn show_account(State(console): State<Arc<Console>>, visit: Vis
 }
 
 /// `POST /account/name` with `name`
-pub(super) async fn change_name(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(super) async fn change_name(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let name = form.text("name").trim();
     match console.send(&visit, Method::PATCH, "/api/v1/me", &json!({ "name": name })).await {
         Ok(_) => answer::lead(&visit, "/account?done=name"),
@@ -137,11 +133,7 @@ pub(super) async fn change_name(State(console): State<Arc<Console>>, request: Re
 }
 
 /// `POST /account/password` with `current_password`, `password` and `password_again`
-pub(super) async fn change_password(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(super) async fn change_password(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     if form.text("password") != form.text("password_again") {
         let typed = Typed::invalid("password-again", "The two are not the same.");
         return page(&console, &visit, &typed, None).await;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -23,7 +23,7 @@ use super::Console;
 use super::answer::{self, Refusal, Why};
 use super::frame::{Frame, Section};
 use super::time::{Clock, Moment, grouped};
-use super::visit::{self, Visit, encoded};
+use super::visit::{Sent, Visit, encoded};
 use crate::status;
 use asked::Asked;
 
@@ -241,11 +241,11 @@ async fn row(console: &Console, visit: &Visit, id: &str) -> Response {
 }
 
 /// `POST /logs/exports/{id}/delete`
-pub(super) async fn delete(State(console): State<Arc<Console>>, Path(id): Path<String>, request: Request) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(super) async fn delete(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    Sent { visit, .. }: Sent,
+) -> Response {
     match console.delete(&visit, &format!("{EXPORTS}/{}", encoded(&id))).await {
         // Somebody else was quicker.
         Ok(_) | Err(Refusal { why: Why::NotFound, .. }) => {}

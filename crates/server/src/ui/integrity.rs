@@ -5,7 +5,7 @@ mod check;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::Console;
 use super::answer::{self, Refusal, Why};
 use super::frame::{Frame, Section};
 use super::time::{Clock, Moment, grouped};
-use super::visit::{self, Visit};
+use super::visit::{Sent, Visit};
 use crate::auth::session::cookie;
 
 /// The path of the page.
@@ -139,12 +139,8 @@ pub(super) async fn show_integrity(State(console): State<Arc<Console>>, visit: V
 pub(super) async fn check_log(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let mut panels = match panels(&console, &visit).await {
         Ok(panels) => panels,
         Err(refusal) => return refusal.page(&visit),

@@ -24,7 +24,7 @@ mod view;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use trailbook_query::{Query, text};
@@ -33,7 +33,7 @@ use super::Console;
 use super::answer::{self, Refusal, Why};
 use super::frame::{Frame, Section};
 use super::time::Clock;
-use super::visit::{self, Visit, encoded};
+use super::visit::{Sent, Visit, encoded};
 use crate::auth::Permission;
 use crate::oidc::is_local_path;
 use crate::search::search;
@@ -192,11 +192,7 @@ fn range_menu(view: &View, default: Preset, clock: &Clock) -> RangeMenu {
 }
 
 /// `POST /logs/columns` with `column`, once for each that is shown, and `next`
-pub(super) async fn choose_columns(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(super) async fn choose_columns(Sent { visit, form }: Sent) -> Response {
     let shown: Vec<&str> = columns::ALL.iter().map(|(name, _)| *name).filter(|name| form.text(name) == "on").collect();
     let next = if is_local_path(form.text("next")) { form.text("next") } else { "/logs" };
     let mut response = answer::lead(&visit, next);

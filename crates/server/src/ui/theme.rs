@@ -1,13 +1,10 @@
 //! Light or dark, as the system has it or as the visitor chooses. A cookie remembers it, so pages come in it at once.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
-use super::visit::{self, Visit};
-use super::{Console, answer};
+use super::answer;
+use super::visit::{Sent, Visit};
 use crate::auth::session::cookie;
 use crate::oidc::is_local_path;
 
@@ -48,11 +45,7 @@ impl Theme {
 }
 
 /// `POST /theme` with `theme` and `next`
-pub(super) async fn choose(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(super) async fn choose(Sent { visit, form }: Sent) -> Response {
     let theme = Theme::named(form.text("theme"));
     let next = if is_local_path(form.text("next")) { form.text("next") } else { "/" };
     let mut response = answer::lead(&visit, next);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
@@ -86,19 +86,28 @@ impl FromRequestParts<Arc<Console>> for Visit {
     }
 }
 
-/// Takes a form of a page: of whom, and what it says.
-pub(super) async fn form(console: &Console, request: Request) -> Result<(Visit, Form), Response> {
-    let (parts, body) = request.into_parts();
-    let visit = Visit::of_parts(&parts, console).await?;
-    let form = match Form::read(&console.app, Request::from_parts(parts, body)).await {
-        Ok(form) => form,
-        Err(problem) => return Err(problem.into_response()),
-    };
-    if console.app.auth.check_csrf(&visit.asker, Some(form.text("csrf"))).is_err() {
-        visit.asker.deny(&visit.caller, "a form came without the token of its session");
-        return Err(Refusal::foreign_form().bare());
+/// A form of a page that was sent: of whom, and what it says.
+pub(super) struct Sent {
+    pub(super) visit: Visit,
+    pub(super) form: Form,
+}
+
+impl FromRequest<Arc<Console>> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, console: &Arc<Console>) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let visit = Visit::of_parts(&parts, console).await?;
+        let form = match Form::read(&console.app, Request::from_parts(parts, body)).await {
+            Ok(form) => form,
+            Err(problem) => return Err(problem.into_response()),
+        };
+        if console.app.auth.check_csrf(&visit.asker, Some(form.text("csrf"))).is_err() {
+            visit.asker.deny(&visit.caller, "a form came without the token of its session");
+            return Err(Refusal::foreign_form().bare());
+        }
+        Ok(Self { visit, form })
     }
-    Ok((visit, form))
 }
 
 /// A text as it stands in a URL's query.

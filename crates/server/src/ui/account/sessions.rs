@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::time::{Clock, Moment};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 /// A session as a row.
 pub(super) struct SessionRow {
@@ -72,12 +72,8 @@ pub(super) async fn rows(console: &Console, visit: &Visit, clock: &Clock) -> Res
 pub(crate) async fn end_session(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, .. }: Sent,
 ) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     match console.delete(&visit, &format!("{PATH}/{}", encoded(&id))).await {
         Ok(_) => answer::lead(&visit, "/account?done=session"),
         Err(refusal) => refusal.page(&visit),
@@ -85,11 +81,7 @@ pub(crate) async fn end_session(
 }
 
 /// `POST /account/sessions/others/end`
-pub(crate) async fn end_others(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(crate) async fn end_others(State(console): State<Arc<Console>>, Sent { visit, .. }: Sent) -> Response {
     let sessions: Sessions = match console.get(&visit, PATH).await {
         Ok(sessions) => sessions,
         Err(refusal) => return refusal.page(&visit),

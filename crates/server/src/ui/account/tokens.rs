@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::ui::confirm::Question;
 use crate::ui::frame::Section;
 use crate::ui::scopes::{names, ticked};
 use crate::ui::time::{Clock, Moment};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 /// Where the API has them.
 const PATH: &str = "/api/v1/me/tokens";
@@ -93,11 +93,7 @@ pub(super) async fn rows(console: &Console, visit: &Visit, clock: &Clock) -> Res
 }
 
 /// `POST /account/tokens` with `name`, `days` and boxes of scopes
-pub(crate) async fn create_token(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(crate) async fn create_token(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     match create(&console, &visit, &form).await {
         Ok(made) => page(&console, &visit, &Typed::default(), Some(&made)).await,
         Err(typed) => page(&console, &visit, &typed, None).await,
@@ -136,12 +132,8 @@ pub(crate) async fn show_revoke(State(console): State<Arc<Console>>, Path(id): P
 pub(crate) async fn revoke_token(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let name = match name_of(&console, &visit, &id).await {
         Ok(name) => name,
         Err(refusal) => return refusal.page(&visit),

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::json;
@@ -28,7 +28,7 @@ use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::frame::{Frame, Section};
 use crate::ui::logs::fields;
 use crate::ui::time::{Clock, grouped};
-use crate::ui::visit::{self, Visit};
+use crate::ui::visit::{Sent, Visit};
 
 /// How many events each way of exporting would have.
 struct Counts {
@@ -98,11 +98,7 @@ pub(in crate::ui) async fn show_form(
 }
 
 /// `POST /logs/export`
-pub(in crate::ui) async fn order(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn order(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let typed = Typed {
         name: form.text("name").trim().to_owned(),
         formats: FORMATS.iter().map(|(name, ..)| *name).filter(|name| !form.text(&field_of(name)).is_empty()).collect(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::frame::{Frame, Section};
-use crate::ui::visit;
+use crate::ui::visit::Sent;
 
 /// Days for which the token of the first event is good.
 const TOKEN_DAYS: i64 = 7;
@@ -32,11 +32,7 @@ struct TokenPage<'a> {
 }
 
 /// `POST /logs/first-token`: makes a personal token that sends events, and shows a command with it.
-pub(in crate::ui) async fn make_token(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn make_token(State(console): State<Arc<Console>>, Sent { visit, .. }: Sent) -> Response {
     let name = format!("first-event-{}", console.app.clock.now_ms().rem_euclid(1_000_000_000));
     let body = json!({"name": name, "scopes": ["events.write"], "days": TOKEN_DAYS});
     let made = match console.send(&visit, Method::POST, "/api/v1/me/tokens", &body).await {
@@ -55,11 +51,7 @@ pub(in crate::ui) async fn make_token(State(console): State<Arc<Console>>, reque
 }
 
 /// `POST /logs/demo`: loads the demo's data.
-pub(in crate::ui) async fn load_demo(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn load_demo(State(console): State<Arc<Console>>, Sent { visit, .. }: Sent) -> Response {
     match console.ask_without_body(&visit, Method::POST, "/api/v1/demo").await {
         Ok(_) => answer::lead(&visit, "/logs"),
         Err(refusal) => refusal.page(&visit),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::auth::Permission;
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::frame::{Frame, Section};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 /// A saved view.
 #[derive(Deserialize)]
@@ -87,11 +87,7 @@ async fn part(console: &Console, visit: &Visit, params: String) -> Result<ViewsP
 }
 
 /// `POST /logs/views` with `name`, `query` and `shared`: keeps a view.
-pub(in crate::ui) async fn keep_view(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn keep_view(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let (name, params) = (form.text("name").trim(), form.text("query"));
     let body = json!({"name": name, "query": params, "is_shared": form.text("shared") == "on"});
     match console.send(&visit, Method::POST, "/api/v1/views", &body).await {
@@ -108,11 +104,7 @@ pub(in crate::ui) async fn keep_view(State(console): State<Arc<Console>>, reques
 }
 
 /// `POST /logs/views/remove` with `id` and `query`: forgets a view.
-pub(in crate::ui) async fn remove_view(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn remove_view(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     match console.delete(&visit, &format!("/api/v1/views/{}", encoded(form.text("id")))).await {
         Ok(_) => answer::lead(&visit, &format!("/logs/views?{}", form.text("query"))),
         Err(refusal) => refusal.page(&visit),

@@ -7,7 +7,7 @@ pub(in crate::ui) mod new;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::confirm::Question;
 use crate::ui::frame::{Frame, Section};
 use crate::ui::time::{Clock, Moment};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 /// The path of the page.
 const PATH: &str = "/settings/access";
@@ -181,12 +181,8 @@ pub(in crate::ui) async fn show_revoke(
 pub(in crate::ui) async fn revoke_token(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let name = match name_of(&console, &visit, &id).await {
         Ok(name) => name,
         Err(refusal) => return refusal.page(&visit),

@@ -5,7 +5,7 @@ pub(in crate::ui) mod one;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ use crate::gate::form::Form;
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::frame::{Frame, Section};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 const PATH: &str = "/settings/groups";
 const DONE: [(&str, &str); 1] = [("removed", "The group is removed. Who was in it is a member still.")];
@@ -104,11 +104,7 @@ async fn show(
 }
 
 /// `POST /settings/groups`
-pub(in crate::ui) async fn create_group(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn create_group(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     match console.send(&visit, Method::POST, &api(["groups"]), &named(&form)).await {
         Ok(made) => {
             let handle = made.get("handle").and_then(Value::as_str).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::ui::Console;
 use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::frame::{Frame, Section};
 use crate::ui::time::Clock;
-use crate::ui::visit::{self, Visit};
+use crate::ui::visit::{Sent, Visit};
 
 const PATH: &str = "/settings/invitations";
 const FORM: &str = "/settings/invitations/new";
@@ -146,11 +146,7 @@ async fn show_invite(console: &Console, visit: &Visit, sent: Option<(&Form, &Wro
 }
 
 /// `POST /settings/invitations`
-pub(in crate::ui) async fn invite(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn invite(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     // Addresses as people paste them: one a line, or with commas, semicolons or spaces between them.
     let is_between = |c: char| c.is_whitespace() || c == ',' || c == ';';
     let emails: Vec<&str> = form.text("emails").split(is_between).filter(|part| !part.is_empty()).collect();
@@ -179,12 +175,8 @@ fn invited(console: &Console, visit: &Visit, invited: &[Invitation]) -> Response
 pub(in crate::ui) async fn change_invitation(
     State(console): State<Arc<Console>>,
     Path((id, deed)): Path<(String, String)>,
-    request: Request,
+    Sent { visit, .. }: Sent,
 ) -> Response {
-    let (visit, _) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let refusal = match deed.as_str() {
         "resend" => {
             match console.send(&visit, Method::POST, &api(["invitations", &id, "resend"]), &Value::Null).await {

@@ -5,7 +5,7 @@ pub(in crate::ui) mod rules;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::auth::Permission;
 use crate::ui::Console;
 use crate::ui::answer::{self, Refusal};
 use crate::ui::frame::{Frame, Section};
-use crate::ui::visit::{self, Visit};
+use crate::ui::visit::{Sent, Visit};
 
 /// The path of the page.
 const PATH: &str = "/settings/log";
@@ -66,11 +66,7 @@ pub(in crate::ui) async fn show_log(State(console): State<Arc<Console>>, visit: 
 }
 
 /// `POST /settings/log` with `default_range`
-pub(in crate::ui) async fn change_log(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn change_log(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let body = json!({ "default_range": form.text("default_range") });
     let Err(refusal) = console.send(&visit, Method::PATCH, SETTINGS, &body).await else {
         return answer::lead(&visit, "/settings/log?done=range");

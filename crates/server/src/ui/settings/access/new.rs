@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::ui::Console;
 use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::frame::{Frame, Section};
 use crate::ui::scopes::{self, ScopeArea, names, ticked};
-use crate::ui::visit::{self, Visit};
+use crate::ui::visit::{Sent, Visit};
 
 /// Restrictions that the form has room for, beside those of portals.
 const RESTRICTIONS: usize = 3;
@@ -234,11 +234,7 @@ pub(in crate::ui) async fn show_form(State(console): State<Arc<Console>>, visit:
 }
 
 /// `POST /settings/access/new` with `name`, `days`, `value`, boxes of scopes and portals, and rows of restrictions
-pub(in crate::ui) async fn create_token(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn create_token(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let typed = Typed::of(&form);
     let made = match create(&console, &visit, &typed).await {
         Ok(made) => made,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::ui::frame::{Frame, Section};
 use crate::ui::settings::asked::{Asked, Paged};
 use crate::ui::settings::directory::{self, Choice, Group, GroupMember, Member, Role, api, lack_of};
 use crate::ui::settings::{Wrong, confirm};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 const DONE: [(&str, &str); 6] = [
     ("created", "The group is there. Now put members into it, and give it roles."),
@@ -134,12 +134,8 @@ async fn show(
 pub(in crate::ui) async fn change_group(
     State(console): State<Arc<Console>>,
     Path((handle, deed)): Path<(String, String)>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let Some(deed) = DEEDS.into_iter().find(|one| *one == deed) else {
         return Refusal::new(Why::NotFound, "There is no such form.").page(&visit);
     };

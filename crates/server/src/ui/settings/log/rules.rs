@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::ui::answer::{self, Refusal, Why};
 use crate::ui::confirm::Question;
 use crate::ui::frame::{Frame, Section};
 use crate::ui::time::grouped;
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 /// Where the API has them.
 pub(super) const RULES: &str = "/api/v1/rules";
@@ -162,11 +162,7 @@ pub(in crate::ui) async fn show_new(visit: Visit) -> Response {
 }
 
 /// `POST /settings/log/rules/new` with `name`, `actors`, `events`, and `deed`: `save` or `try`
-pub(in crate::ui) async fn create_rule(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn create_rule(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let typed = Typed::of(&form);
     let known = (None, NEW);
     if form.text("deed") == "try" {
@@ -200,12 +196,8 @@ pub(in crate::ui) async fn show_rule(
 pub(in crate::ui) async fn change_rule(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let rule: Rule = match console.get(&visit, &path_of(&id)).await {
         Ok(rule) => rule,
         Err(refusal) => return refusal.page(&visit),
@@ -237,12 +229,8 @@ pub(in crate::ui) async fn show_delete(
 pub(in crate::ui) async fn delete_rule(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let rule: Rule = match console.get(&visit, &path_of(&id)).await {
         Ok(rule) => rule,
         Err(refusal) => return refusal.page(&visit),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ use crate::ui::settings::asked::Asked;
 use crate::ui::settings::directory::{self, Choice, Group, Invitation, Member, Role, Session, api, lack_of};
 use crate::ui::settings::{Wrong, confirm, lines};
 use crate::ui::time::Clock;
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 const DONE: [(&str, &str); 9] = [
     ("changed", "Their details are changed."),
@@ -146,12 +146,8 @@ async fn show(console: &Console, visit: &Visit, id: &str, told: &Told) -> Result
 pub(in crate::ui) async fn change_member(
     State(console): State<Arc<Console>>,
     Path((id, deed)): Path<(String, String)>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let Some(deed) = DEEDS.into_iter().find(|one| *one == deed) else {
         return Refusal::new(Why::NotFound, "There is no such form.").page(&visit);
     };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::ui::settings::asked::Asked;
 use crate::ui::settings::directory::{Role, api};
 use crate::ui::settings::groups::named;
 use crate::ui::settings::{Wrong, confirm};
-use crate::ui::visit::{self, Visit, encoded};
+use crate::ui::visit::{Sent, Visit, encoded};
 
 const NEW: &str = "/settings/roles/new";
 const DONE: [(&str, &str); 1] = [("changed", "The role is changed. It holds at once for whoever has it.")];
@@ -188,11 +188,7 @@ async fn show(
 }
 
 /// `POST /settings/roles`
-pub(in crate::ui) async fn create_role(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
+pub(in crate::ui) async fn create_role(State(console): State<Arc<Console>>, Sent { visit, form }: Sent) -> Response {
     let refusal = match send(&console, &visit, (Method::POST, &api(["roles"])), &form).await {
         Ok(()) => return answer::lead(&visit, &format!("{PATH}?done=created")),
         Err(refusal) => refusal,
@@ -204,12 +200,8 @@ pub(in crate::ui) async fn create_role(State(console): State<Arc<Console>>, requ
 pub(in crate::ui) async fn change_role(
     State(console): State<Arc<Console>>,
     Path(handle): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let refusal = match send(&console, &visit, (Method::PUT, &api(["roles", &handle])), &form).await {
         Ok(()) => return answer::lead(&visit, &format!("{}?done=changed", path_of(&handle))),
         Err(refusal) => refusal,
@@ -221,12 +213,8 @@ pub(in crate::ui) async fn change_role(
 pub(in crate::ui) async fn delete_role(
     State(console): State<Arc<Console>>,
     Path(handle): Path<String>,
-    request: Request,
+    Sent { visit, form }: Sent,
 ) -> Response {
-    let (visit, form) = match visit::form(&console, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
     let refusal = match delete(&console, &visit, &handle, &form).await {
         Ok(()) => return answer::lead(&visit, &format!("{PATH}?done=removed")),
         Err(refusal) => refusal,
