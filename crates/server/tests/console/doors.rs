@@ -30,7 +30,7 @@ fn an_invitation_is_accepted() {
             roles: vec!["auditor".to_owned()],
             groups: Vec::new(),
             invited_by: "ann@acme.example".to_owned(),
-            lasts_ms: 60_000,
+            lasts_ms: 3_600_000,
         };
         catalog.create_invitation(&organization, &new).await.unwrap();
         scenario(&server, "invitation", json!({"path": format!("/invitations/{token}")})).await;

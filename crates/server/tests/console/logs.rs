@@ -1,4 +1,5 @@
-//! The page of logs: finding, reading and watching events, with little to show and with hostile values.
+//! The page of logs: finding, reading and watching events, with little to show and with hostile values; and the pages
+//! beside it.
 
 use serde_json::{Value, json};
 use trailbook_store::DEFAULT_ORGANIZATION;
@@ -103,4 +104,14 @@ fn hostile_events_are_text() {
 #[test]
 fn everything_can_be_read_without_a_script() {
     play("plain");
+}
+
+#[test]
+fn settings_are_filled_in_and_take_effect() {
+    play("settings");
+}
+
+#[test]
+fn what_is_taken_along_is_made_checked_and_deleted() {
+    play("evidence");
 }
