@@ -17,6 +17,8 @@ export default async function ({ visitor, checkAccessibility, expect, values }) 
   await page.getByLabel('Password again').fill('nine violet walruses dance');
   await page.getByRole('button', { name: 'Accept the invitation' }).click();
   await expect(page.locator('header summary')).toHaveText('Jane');
+  // The first page is loaded once more, in the time zone of the browser.
+  await page.waitForLoadState('networkidle');
 
   await page.goto(values.path);
   await expect(page.getByRole('heading', { name: 'This is not possible' })).toBeVisible();
